@@ -57,15 +57,17 @@ class KubeApi(Protocol):
         *,
         manager: str,
         subresource: str | None = None,
+        force: bool = True,
         dry_run: bool = False,
     ) -> Object:
-        """Server-side apply with force: own exactly the fields in `body` under the name `manager`.
+        """Server-side apply: own exactly the fields in `body` under the name `manager`.
 
+        Without `force` a field that another manager owns with another value is a Conflict, not taken over.
         `metadata.uid` and `metadata.resourceVersion` in `body` are preconditions: they make the write fail, instead
         of undoing another writer's work or bringing a deleted object back.
 
         Raises:
-            Conflict: the object is not the one that was observed.
+            Conflict: the object is not the one that was observed, or (without force) a field is somebody else's.
             Invalid: the object is wrong, in the server's own words.
         """
         ...
