@@ -1,0 +1,131 @@
+"""Pytest fixtures of the cluster tier: one control plane for the whole run, with what tests do to it most.
+
+A test module (or conftest.py) takes it with `from tests.localkind.fixture import control_plane`. With
+`MODELBERTH_TEST_CLUSTER=name` in the environment the run uses that cluster, creates it if it is not there, and leaves
+it: tests then start at once.
+"""
+
+import json
+import os
+import secrets
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LOCALKIND = Path(__file__).with_name("localkind")
+
+
+@dataclass(frozen=True)
+class MinioAccess:
+    """The cluster's MinIO, with its root account.
+
+    Attributes:
+        endpoint: URL, the same from this machine and from pods.
+        access_key: the root user.
+        secret_key: the root user's password.
+    """
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+
+
+@dataclass(frozen=True)
+class RunningCluster:
+    """A cluster that is up.
+
+    Attributes:
+        name: its name for `localkind`.
+        kubeconfig: a kubeconfig file of its administrator.
+        minio: its MinIO.
+        info: everything `localkind get info` said when it was created.
+    """
+
+    name: str
+    kubeconfig: Path
+    minio: MinioAccess
+    info: dict[str, Any]
+
+    @property
+    def host_ip(self) -> str:
+        """This machine as the cluster sees it: where an EndpointSlice finds a process of a test."""
+        return str(self.info["hostIP"])
+
+    @property
+    def bin(self) -> Path:
+        """The folder of kubectl, helm and the other programs."""
+        return Path(self.info["bin"])
+
+    def kubectl(
+        self,
+        *arguments: str,
+        input: str | None = None,  # noqa: A002 - the name in subprocess
+        check: bool = True,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run kubectl as administrator (or as whoever `--as` names).
+
+        Args:
+            arguments: kubectl's.
+            input: what kubectl reads from stdin, for `-f -`.
+            check: whether a refusal fails the test, with kubectl's words.
+        """
+        command = [str(self.bin / "kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments]
+        done = subprocess.run(command, input=input, capture_output=True, text=True, check=False)
+        if check and done.returncode != 0:
+            raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
+        return done
+
+    def stop(self, component: str) -> None:
+        """Kill one component, for example `kube-apiserver` or `minio`."""
+        localkind("stop", component, f"--name={self.name}")
+
+    def start(self, component: str) -> None:
+        """Start a component again that was stopped; it may take a moment until it answers."""
+        localkind("start", component, f"--name={self.name}")
+
+
+def localkind(*arguments: str) -> str:
+    """Run a localkind command and return what it printed; a failure fails the test with its sentence."""
+    done = subprocess.run([str(LOCALKIND), *arguments], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"localkind {' '.join(arguments)} failed: its reason is printed above")
+    return done.stdout
+
+
+def attach(name: str) -> RunningCluster:
+    """Return the cluster of that name, which must be up."""
+    info = json.loads(localkind("get", "info", f"--name={name}"))
+    minio = MinioAccess(info["minio"]["endpoint"], info["minio"]["accessKey"], info["minio"]["secretKey"])
+    return RunningCluster(name, Path(info["kubeconfig"]), minio, info)
+
+
+@contextmanager
+def temporary_cluster(level: str) -> Iterator[RunningCluster]:
+    """Create a cluster under a name of its own and delete it at the end."""
+    name = f"t{os.getpid()}-{secrets.token_hex(3)}"
+    with tempfile.TemporaryDirectory(prefix="localkind-") as folder:
+        try:
+            localkind("create", "cluster", f"--level={level}", f"--name={name}", f"--kubeconfig={folder}/kubeconfig")
+            yield attach(name)
+        finally:
+            localkind("delete", "cluster", f"--name={name}")
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[RunningCluster]:
+    """A cluster without nodes, shared by the run: tests keep apart by namespace."""
+    reused = os.environ.get("MODELBERTH_TEST_CLUSTER")
+    if reused is None:
+        with temporary_cluster("control-plane") as cluster:
+            yield cluster
+        return
+    if reused not in localkind("get", "clusters").split():
+        kubeconfig = Path(tempfile.gettempdir()) / f"localkind-{reused}.kubeconfig"
+        localkind("create", "cluster", "--level=control-plane", f"--name={reused}", f"--kubeconfig={kubeconfig}")
+    yield attach(reused)

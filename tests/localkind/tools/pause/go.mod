@@ -1,0 +1,3 @@
+module modelberth.io/localkind/pause
+
+go 1.26.0
