@@ -1,0 +1,81 @@
+"""Addresses as people write them: `[namespace/]name[:alias | :v4 | :1.1 | @sha256:…]`. The one parser.
+
+Versions and digests resolve in artifacts; alias names in registered models first, then in artifacts; a bare artifact
+means `:latest`. Resolving is the registry's; here is only the spelling.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from modelberth.content.chunks import is_hex_digest
+from modelberth.content.errors import FormatError
+from modelberth.content.versions import is_version
+
+LATEST = "latest"
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_ALIAS = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
+_VERSION_LIKE = re.compile(r"v[0-9]+")
+_FORM = "[namespace/]name[:alias | :v4 | :1.1 | @sha256:<64 hex digits>]"
+
+
+def is_alias(text: str) -> bool:
+    """Whether this may name an alias: a lower-case DNS label of up to 40 characters that is not like a version."""
+    return _ALIAS.fullmatch(text) is not None and _VERSION_LIKE.fullmatch(text) is None
+
+
+def is_digest(text: str) -> bool:
+    """Whether this is `sha256:` and 64 lower-case hexadecimal digits."""
+    return text.startswith("sha256:") and is_hex_digest(text[7:])
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A parsed address. At most one of alias, version and digest is set; none means `:latest` of an artifact."""
+
+    name: str
+    namespace: str | None = None
+    alias: str | None = None
+    version: str | None = None
+    digest: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The address that this text spells.
+
+        Raises:
+            FormatError: names the part that is wrong and the form.
+        """
+        place, at, digest = text.partition("@")
+        place, colon, tag = place.partition(":")
+        namespace, slash, name = place.rpartition("/")
+        if slash and not _NAME.fullmatch(namespace):
+            raise _error(text, "the namespace is not a lower-case DNS label")
+        if not _NAME.fullmatch(name):
+            raise _error(text, "the name is not a lower-case DNS label")
+        if at and colon:
+            raise _error(text, "it has both a tag and a digest: leave one away")
+        if at and not is_digest(digest):
+            raise _error(text, "the digest is not sha256:<64 lower-case hex digits>")
+        if colon and not (is_version(tag) or is_alias(tag)):
+            raise _error(text, "what follows the colon is neither a version nor an alias name")
+        is_number = colon and is_version(tag)
+        return cls(
+            name=name,
+            namespace=namespace if slash else None,
+            alias=tag if colon and not is_number else None,
+            version=tag if is_number else None,
+            digest=digest if at else None,
+        )
+
+    def __str__(self) -> str:
+        place = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        if self.digest:
+            return f"{place}@{self.digest}"
+        tag = self.alias or self.version
+        return f"{place}:{tag}" if tag else place
+
+
+def _error(text: str, why: str) -> FormatError:
+    return FormatError(f"address {text[:400]!a}: {why}; the form is {_FORM}")
