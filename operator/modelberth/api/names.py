@@ -49,8 +49,6 @@ ANNOTATION_REVISION: Final = f"{GROUP}/revision"
 ANNOTATION_INPUT_HASH: Final = f"{GROUP}/input-hash"
 ANNOTATION_REPLICAS: Final = f"{GROUP}/replicas-from"
 """`spec` on a Deployment whose replicas the ModelDeployment sets; absent where an autoscaler owns them."""
-ANNOTATION_REPLICAS: Final = f"{GROUP}/replicas"
-"""On an owned Deployment: `spec` while `spec.replicas` of its ModelDeployment rules, absent where an autoscaler does."""
 
 MOVED_BY_DOMAIN: Final = f"moved-by.{GROUP}"
 """`moved-by.modelberth.io/<alias>`: who changed that alias last, stamped by an admission policy."""
