@@ -195,8 +195,10 @@ class AliasStanding(StatusModel):
     """The version that the spec asks for."""
     current: VersionName | None = None
     """The version that the alias stands for: what an address with this alias means."""
+    digest: Digest | None = None
+    """The digest of the current version."""
     state: State | None = None
-    """How far the alias is, such as Served, Progressing, Waiting or Blocked."""
+    """How far the alias is: Served, Progressing, Waiting, Blocked or Degraded; Resolved where nothing follows it."""
     reason: Reason | None = None
     """Why it is in that state, as one CamelCase word."""
     message: Message | None = None

@@ -62,7 +62,5 @@ class ModelArtifactStatus(ObjectStatus):
     """How many ModelVersions the artifact has."""
     logical_bytes: Count | None = None
     """The sizes of all its versions' files, in bytes, each version counted whole."""
-    stored_bytes: Count | None = None
-    """The bytes that its versions take in the store, content they share counted once for each version."""
     aliases: Annotated[dict[AliasName, AliasStanding] | None, Field(json_schema_extra={"maxProperties": 65})] = None
     """What each alias asks for and stands for, by alias name."""

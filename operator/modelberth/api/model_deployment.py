@@ -17,6 +17,7 @@ from modelberth.api.common import (
     SpecModel,
     State,
     StatusModel,
+    Time,
     VersionName,
     only_in_code,
     rule,
@@ -225,6 +226,15 @@ class ModelDeploymentSpec(SpecModel):
     )
 
 
+class Desired(StatusModel):
+    """A version that is asked for."""
+
+    version: VersionName
+    """The version, by its object name."""
+    digest: Digest | None = None
+    """The digest of its content; absent while the version cannot be followed."""
+
+
 class Pin(StatusModel):
     """A version and its content."""
 
@@ -261,11 +271,13 @@ class ModelDeploymentStatus(ObjectStatus):
     """What is served, and how far the next version is."""
 
     state: State | None = None
-    """In one word: Served, Progressing, Waiting, Blocked or Degraded."""
-    desired: Pin | None = None
-    """The version that the alias stands for now."""
+    """In one word: Served, Progressing, Waiting, Blocked, Degraded, or Suspended (scaled to zero)."""
+    desired: Desired | None = None
+    """The version that the alias asks for now."""
+    serving: Annotated[str, Field(max_length=1024)] | None = None
+    """The versions that ready pods are running, in one line."""
     served: Annotated[tuple[ServedRevision, ...], Field(max_length=16)] | None = None
-    """The versions that pods are running, the one with most ready pods first."""
+    """The versions that ready pods are running, by name."""
     last_passed: PassedRevision | None = None
     """The last version that all wished pods were ready with."""
     loading: Loading | None = None
@@ -278,3 +290,5 @@ class ModelDeploymentStatus(ObjectStatus):
     """The label selector of the pods, for autoscalers."""
     revision: ShortText | None = None
     """The ControllerRevision that is rolled out or being rolled out."""
+    roll_started_at: Time | None = None
+    """When the roll to that revision began."""

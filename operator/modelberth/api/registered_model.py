@@ -97,10 +97,16 @@ class AliasMove(StatusModel):
 
     event: Annotated[str, Field(max_length=32)]
     """What happened: Moved, Served or Removed."""
-    version: VersionName
-    """The version that it happened with."""
+    version: VersionName | None = None
+    """The version that it happened with; absent where the alias was removed."""
     digest: Digest | None = None
     """The digest of that version."""
+    previous: VersionName | None = None
+    """The version that the alias stood for before."""
+    generation: Count | None = None
+    """The metadata.generation of the model at which it was observed."""
+    first_generation: Count | None = None
+    """Where several changes came faster than they could be observed: the first generation that this entry covers."""
     at: Time
     """When it was observed."""
     moved_by: UserName | None = None
@@ -112,8 +118,6 @@ class AliasMove(StatusModel):
 class ModelAliasStatus(AliasStanding):
     """What an alias asks for, stands for, and stood for."""
 
-    digest: Digest | None = None
-    """The digest of the current version."""
     recorded: Count | None = None
     """The number of the last entry in the store's record of this alias."""
     history: Annotated[tuple[AliasMove, ...], Field(max_length=HISTORY_LIMIT)] | None = None

@@ -1,0 +1,198 @@
+"""What the status of a ModelDeployment says, and which events tell of a change. Nothing unobserved is claimed."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from modelberth.domain import rollouts
+from modelberth.domain.injection import selector
+from modelberth.domain.model_deployment import Observed, Plan
+from modelberth.domain.objects import Object, dig, generation_of, name_of, timestamps
+from modelberth.domain.pods import Trouble
+from modelberth.domain.rollouts import Rollout, Served
+from modelberth.domain.verdicts import Event, Standing, Verdict, blocked, summarise
+
+POLL = 2.0
+"""Seconds between looks at pods and loaders while a roll goes on: neither sends us events."""
+POLL_STUCK = 30.0
+RETRY_REFUSED = 60.0
+"""Seconds until a refused template is tried again: a quota or policy may have changed without an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The status to write, the events to send after it was written, and when to look again (seconds)."""
+
+    status: dict[str, Any]
+    events: tuple[Event, ...]
+    requeue_after: float | None
+
+
+def report(observed: Observed, plan: Plan, refusal: Verdict | None, *, now: datetime) -> Report:
+    """Tell how things stand after the plan's writes; ``observed.workload`` is the Deployment as they left it."""
+    old = dict(observed.deployment.get("status") or {})
+    served = rollouts.served(observed.replica_sets)
+    rollout = rollouts.read(observed.workload)
+    started = _started(old, plan, now)
+    verdict = _mention_served(_judge(observed, plan, refusal, rollout, started=started, now=now), served)
+    loading = rollouts.loading(_new_pods(observed, plan), observed.progress or {})
+    status: dict[str, Any] = {
+        "observedGeneration": generation_of(observed.deployment),
+        "state": verdict.state,
+        "desired": _desired(observed, plan),
+        "served": [_served_entry(entry) for entry in served],
+        "serving": ",".join(sorted({entry.version for entry in served})),
+        "lastPassed": _last_passed(old, plan, verdict),
+        "loading": {"bytes": loading[0], "total": loading[1]} if loading else None,
+        "revision": plan.revision.name if plan.revision else None,
+        "rollStartedAt": started.strftime("%Y-%m-%dT%H:%M:%SZ") if started else None,
+        "replicas": rollout.replicas,
+        "readyReplicas": rollout.ready,
+        "selector": ",".join(f"{k}={v}" for k, v in sorted(selector(name_of(observed.deployment)).items())),
+        "conditions": summarise(
+            old.get("conditions") or [], verdict, generation=generation_of(observed.deployment), now=now
+        ),
+    }
+    return Report(
+        status={key: value for key, value in status.items() if value is not None},
+        events=_events(old, verdict, served, plan),
+        requeue_after=_look_again(verdict, refusal),
+    )
+
+
+def _judge(
+    observed: Observed,
+    plan: Plan,
+    refusal: Verdict | None,
+    rollout: Rollout,
+    *,
+    started: datetime | None,
+    now: datetime,
+) -> Verdict:
+    if refusal is not None:
+        return refusal
+    if isinstance(plan.target, Verdict):
+        return plan.target
+    if rollout.is_complete:
+        return _complete(plan.target.version, rollout)
+    return _incomplete(observed, plan, plan.target.version, rollout, started=started, now=now)
+
+
+def _complete(version: str, rollout: Rollout) -> Verdict:
+    if rollout.wanted == 0:
+        return Verdict("Suspended", Standing.READY, "ScaledToZero", f"{version} is scaled to zero")
+    return Verdict("Served", Standing.READY, "Served", f"{version} answers")
+
+
+def _incomplete(
+    observed: Observed, plan: Plan, version: str, rollout: Rollout, *, started: datetime | None, now: datetime
+) -> Verdict:
+    trouble = rollouts.trouble(observed.workload, _new_pods(observed, plan)) if rollout.is_current else None
+    if _has_passed(observed, plan) and rollout.replicas == rollout.updated:
+        return _degraded(version, trouble)
+    if trouble is None:
+        trouble = Trouble("Rolling", f"{version} is getting ready")
+    if started is not None and _is_stuck(observed, plan, started=started, now=now):
+        return Verdict("Progressing", Standing.STALLED, "NoProgress", _no_progress(observed, trouble))
+    return Verdict("Progressing", Standing.WORKING, trouble.reason, trouble.message)
+
+
+def _degraded(version: str, trouble: Trouble | None) -> Verdict:
+    """All pods are of the version that passed, but not all are ready: they failed, or more of them were asked for."""
+    if trouble is None:
+        return Verdict("Progressing", Standing.WORKING, "ReplicasNotReady", f"not all replicas of {version} are ready")
+    return Verdict("Degraded", Standing.WORKING, trouble.reason, trouble.message)
+
+
+def _is_stuck(observed: Observed, plan: Plan, *, started: datetime, now: datetime) -> bool:
+    if observed.progress is None:
+        return False  # the loaders cannot be asked: unknown is not "none"
+    limit = timedelta(seconds=observed.spec.no_progress_seconds)
+    return rollouts.is_stuck(_new_pods(observed, plan), observed.progress, started=started, limit=limit, now=now)
+
+
+def _no_progress(observed: Observed, trouble: Trouble) -> str:
+    return f"no progress for {observed.spec.no_progress_seconds} s (spec.noProgressSeconds): {trouble.message}"
+
+
+def _new_pods(observed: Observed, plan: Plan) -> tuple[Object, ...]:
+    return rollouts.of_revision(observed.pods, plan.revision.name) if plan.revision else ()
+
+
+def _has_passed(observed: Observed, plan: Plan) -> bool:
+    passed = dig(observed.deployment, "status", "lastPassed", "revision")
+    return plan.revision is not None and passed == plan.revision.name
+
+
+def _started(old: dict[str, Any], plan: Plan, now: datetime) -> datetime | None:
+    """When the roll to this revision began; kept as long as the revision is the same."""
+    if plan.revision is None:
+        return None
+    known = next(timestamps(old.get("rollStartedAt")), None)
+    return known if known is not None and old.get("revision") == plan.revision.name else now
+
+
+def _mention_served(verdict: Verdict, served: tuple[Served, ...]) -> Verdict:
+    """Where something keeps the new version away, say what goes on serving meanwhile."""
+    if verdict.state in ("Served", "Suspended", "Degraded") or verdict.reason in ("Rolling", "ReplicasNotReady"):
+        return verdict
+    versions = ", ".join(sorted({entry.version for entry in served}))
+    tail = f"{versions} goes on serving" if versions else "nothing serves yet"
+    return replace(verdict, message=f"{verdict.message}; {tail}")
+
+
+def _desired(observed: Observed, plan: Plan) -> dict[str, str] | None:
+    if not isinstance(plan.target, Verdict):
+        return {"version": plan.target.version, "digest": plan.target.digest}
+    wanted = dig(observed.model, "spec", "aliases", observed.spec.alias, "version")
+    return {"version": str(wanted)} if wanted else None
+
+
+def _last_passed(old: dict[str, Any], plan: Plan, verdict: Verdict) -> dict[str, str] | None:
+    if verdict.state != "Served" or plan.revision is None:
+        return old.get("lastPassed")
+    return {
+        "version": plan.revision.version,
+        "digest": plan.revision.digest,
+        "revision": plan.revision.name,
+    }
+
+
+def _served_entry(entry: Served) -> dict[str, Any]:
+    return {
+        "version": entry.version,
+        "digest": entry.digest,
+        "revision": entry.revision,
+        "readyReplicas": entry.ready_replicas,
+    }
+
+
+def _events(old: dict[str, Any], verdict: Verdict, served: tuple[Served, ...], plan: Plan) -> tuple[Event, ...]:
+    before = next((c.get("reason") for c in old.get("conditions") or () if c.get("type") == "Ready"), None)
+    wanted = plan.revision.version if plan.revision else None
+    same_target = old.get("revision") == (plan.revision.name if plan.revision else None)
+    if old.get("state") == verdict.state and before == verdict.reason and same_target:
+        return ()
+    if verdict.state == "Served":
+        earlier = dig(old, "lastPassed", "version")
+        was = f" (was {earlier})" if earlier and earlier != wanted else ""
+        return (Event("Normal", "Served", f"{wanted} answers{was}"),)
+    if verdict.reason == "Rolling":
+        from_versions = ", ".join(sorted({entry.version for entry in served} - {wanted or ""}))
+        text = f"from {from_versions} to {wanted}" if from_versions else f"to {wanted}"
+        return (Event("Normal", "Rolling", text),)
+    quiet = verdict.standing is Standing.READY or verdict.reason == "ReplicasNotReady"
+    return (Event("Normal" if quiet else "Warning", verdict.reason, verdict.message),)
+
+
+def _look_again(verdict: Verdict, refusal: Verdict | None) -> float | None:
+    if refusal is not None:
+        return RETRY_REFUSED
+    if verdict.state in ("Progressing", "Degraded"):
+        return POLL_STUCK if verdict.standing is Standing.STALLED else POLL
+    return None
+
+
+def refused(message: str, *, by_policy: bool) -> Verdict:
+    """The verdict on a write that the API server refused, in its own words."""
+    return blocked("TemplateRefused" if by_policy else "TemplateInvalid", message)
