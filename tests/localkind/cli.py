@@ -6,9 +6,10 @@ Progress goes to stderr, answers to stdout. A failure is one sentence and exit s
 import argparse
 import json
 import signal
+from pathlib import Path
 
 from . import cluster as records
-from . import controlplane, lifecycle, tools, userconfig
+from . import controlplane, lifecycle, loading, tools, userconfig
 from .cluster import LEVELS
 from .host import LocalkindError, say
 
@@ -35,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_create(verbs)
     _add_delete(verbs)
     _add_get(verbs)
+    _add_load(verbs)
     _add_components(verbs)
     _add_tools(verbs)
     return parser
@@ -45,7 +47,7 @@ def _add_create(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     command = create.add_parser("cluster", help="start a cluster and wait until it is ready")
     _name(command)
     command.add_argument("--kubeconfig", default=userconfig.default_path(), help="file that gets an entry for it")
-    command.add_argument("--level", choices=LEVELS, default="control-plane", help="how much of a cluster")
+    command.add_argument("--level", choices=LEVELS, default="node", help="with or without a node (default: node)")
     command.add_argument("--retain", action="store_true", help="keep what a failed creation made")
     command.add_argument("--image", help=argparse.SUPPRESS)
     command.add_argument("--config", help=argparse.SUPPRESS)
@@ -90,6 +92,28 @@ def _get_clusters(_: argparse.Namespace) -> None:
 
 def _get_info(arguments: argparse.Namespace) -> None:
     print(json.dumps(lifecycle.describe(records.require(arguments.name)), indent=2))
+
+
+def _add_load(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    load = verbs.add_parser("load", help="put images into a node").add_subparsers(required=True, metavar="KIND")
+    image = load.add_parser("docker-image", help="images of this machine's Docker, or of its buildah")
+    image.add_argument("images", nargs="+", metavar="IMAGE")
+    _name(image)
+    image.set_defaults(run=_load_images)
+    archive = load.add_parser("image-archive", help="archives as `docker save` writes them")
+    archive.add_argument("archives", nargs="+", type=Path, metavar="FILE")
+    _name(archive)
+    archive.set_defaults(run=_load_archives)
+
+
+def _load_images(arguments: argparse.Namespace) -> None:
+    for image in arguments.images:
+        loading.load_image(records.require(arguments.name), image)
+
+
+def _load_archives(arguments: argparse.Namespace) -> None:
+    for archive in arguments.archives:
+        loading.load_archive(records.require(arguments.name), archive)
 
 
 def _add_components(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from .host import LocalkindError, say
 
 INSIDE = Path("/run/localkind")
-LEVELS = ("control-plane",)
+LEVELS = ("control-plane", "node")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 _FIRST_NETWORK = 160  # 10.160.0.0/16 and up: clear of the defaults of Docker, kind, minikube, k3s and OpenShift
 _NETWORKS = 64

@@ -133,12 +133,25 @@ def write_kubeconfig(cluster: Cluster, client: str) -> None:
 
 
 def start_component(
-    cluster: Cluster, name: str, arguments: list[str], environment: Mapping[str, str] | None = None
+    cluster: Cluster,
+    name: str,
+    arguments: list[str],
+    environment: Mapping[str, str] | None = None,
+    runner: list[str] | None = None,
 ) -> None:
-    """Start a program of the cluster and remember how, so that it can be started again after it was stopped."""
-    recipe = {"arguments": arguments, "environment": dict(environment or {})}
+    """Start a program of the cluster and remember how, so that it can be started again after it was stopped.
+
+    Args:
+        cluster: where it runs.
+        name: the program, and what it is called from then on.
+        arguments: the program's.
+        environment: what it finds there besides PATH, HOME and LANG.
+        runner: the command that takes the arguments, where it is no built program.
+    """
+    command = [*(runner or [str(bin_folder() / name)]), *arguments]
     folder = cluster.folder / "components"
     folder.mkdir(mode=0o700, exist_ok=True)
+    recipe = {"command": command, "environment": dict(environment or {})}
     (folder / f"{name}.json").write_text(json.dumps(recipe, indent=2))
     restart_component(cluster, name)
 
@@ -156,4 +169,4 @@ def restart_component(cluster: Cluster, name: str) -> None:
     if name in sandbox.components(cluster):
         raise LocalkindError(f"{name} of cluster {cluster.name!r} runs already: stop it first")
     recipe = json.loads(file.read_text())
-    sandbox.spawn(cluster, name, [str(bin_folder() / name), *recipe["arguments"]], recipe["environment"])
+    sandbox.spawn(cluster, name, recipe["command"], recipe["environment"])

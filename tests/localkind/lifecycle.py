@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import cluster as records
-from . import controlplane, host, pki, sandbox, tools, userconfig
+from . import controlplane, host, node, pki, sandbox, tools, userconfig
 from .apiclient import wait_for
 from .cluster import Cluster
 from .host import LocalkindError, say
@@ -33,7 +33,9 @@ def create(name: str, *, level: str, kubeconfig: str, retain: bool = False) -> C
     """
     records.check_name(name)
     host.require_cluster_host()
-    tools.ensure(tools.CONTROL_PLANE)
+    if level == "node":
+        host.require_node_host()
+    tools.ensure(tools.NODE if level == "node" else tools.CONTROL_PLANE)
     started = time.monotonic()
     with records.exclusive(name) as folder:
         existing = records.load(name)
@@ -65,6 +67,8 @@ def _start(cluster: Cluster) -> None:
     pki.make(cluster)
     sandbox.start(cluster)
     controlplane.start(cluster)
+    if cluster.level == "node":
+        node.start(cluster)
     userconfig.add(cluster)
 
 
