@@ -230,4 +230,3 @@ def _impersonation(user: _Entry) -> tuple[tuple[str, str], ...]:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-
