@@ -16,9 +16,9 @@ from modelberth.api.conditions import MESSAGE_LIMIT
 LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 ALIAS_PATTERN: Final = r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$"
 SEQUENCE_PATTERN: Final = r"^v(0|[1-9][0-9]*)$"
-SEMANTIC_PATTERN: Final = r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)$"
-VERSION_PATTERN: Final = r"^(v(0|[1-9][0-9]*)|(0|[1-9][0-9]*)\.(0|[1-9][0-9]*))$"
-VERSION_NAME_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?-(v(0|[1-9][0-9]*)|(0|[1-9][0-9]*)\.(0|[1-9][0-9]*))$"
+SEMANTIC_PATTERN: Final = r"^(0|[1-9][0-9]*)[.](0|[1-9][0-9]*)$"
+VERSION_PATTERN: Final = r"^(v(0|[1-9][0-9]*)|(0|[1-9][0-9]*)[.](0|[1-9][0-9]*))$"
+VERSION_NAME_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?-(v(0|[1-9][0-9]*)|(0|[1-9][0-9]*)[.](0|[1-9][0-9]*))$"
 DIGEST_PATTERN: Final = r"^sha256:[0-9a-f]{64}$"
 PERCENT_PATTERN: Final = r"^(100|[1-9]?[0-9])%$"
 
@@ -133,17 +133,7 @@ def _is_count_or_percent(value: int | str) -> int | str:
 CountOrPercent = Annotated[
     int | str,
     AfterValidator(_is_count_or_percent),
-    WithJsonSchema(
-        {
-            "x-kubernetes-int-or-string": True,
-            **rules(
-                rule(
-                    f"type(self) == int ? self >= 0 && self <= 1000 : self.matches('{PERCENT_PATTERN}')",
-                    "must be a count from 0 to 1000 or a share from 0% to 100%",
-                )
-            ),
-        }
-    ),
+    WithJsonSchema({"x-kubernetes-int-or-string": True, "minimum": 0, "maximum": 1000, "pattern": PERCENT_PATTERN}),
 ]
 
 

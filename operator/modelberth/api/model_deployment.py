@@ -1,7 +1,7 @@
 """ModelDeployment: one alias of one model, answered by one inference Deployment."""
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import ConfigDict, Field, WithJsonSchema
 from typing_extensions import TypedDict
@@ -26,6 +26,10 @@ from modelberth.api.common import (
 
 NAME_LIMIT = 52
 """A ModelDeployment's name, so that the names of its Deployment, ReplicaSets and revisions fit into 63."""
+
+QUANTITY_PATTERN: Final = r"^[0-9]+([.][0-9]+)?([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]+)?$"
+"""Quantities as resources use them: not negative, in decimal (500m, 2G), binary (2Gi) or exponent form."""
+PORT_NAME_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 
 
 class Delivery(StrEnum):
@@ -60,8 +64,8 @@ class Strategy(SpecModel):
                 "spec.strategy: maxSurge and maxUnavailable belong to type Rolling; remove them or choose Rolling",
             ),
             rule(
-                "!has(self.maxSurge) || !(self.maxSurge in [0, '0%'])"
-                " || (has(self.maxUnavailable) && !(self.maxUnavailable in [0, '0%']))",
+                "!(has(self.maxSurge) && (self.maxSurge == 0 || self.maxSurge == '0%'))"
+                " || (has(self.maxUnavailable) && !(self.maxUnavailable == 0 || self.maxUnavailable == '0%'))",
                 "spec.strategy: maxSurge and maxUnavailable cannot both be 0 (maxUnavailable is 0 by default); "
                 "raise one of them",
             ),
@@ -78,17 +82,7 @@ class TemplateReference(SpecModel):
 
 Quantity = Annotated[
     int | str,
-    WithJsonSchema(
-        {
-            "x-kubernetes-int-or-string": True,
-            **rules(
-                rule(
-                    "type(self) == int ? self >= 0 : isQuantity(self) && quantity(self).sign() >= 0",
-                    "must be a quantity such as 500m or 2Gi",
-                )
-            ),
-        }
-    ),
+    WithJsonSchema({"x-kubernetes-int-or-string": True, "minimum": 0, "maxLength": 32, "pattern": QUANTITY_PATTERN}),
 ]
 Quantities = Annotated[dict[str, Quantity], Field(max_length=16)]
 
@@ -102,6 +96,20 @@ class Resources(TypedDict, total=False):
     """The most it may use, by resource, such as memory: 256Mi."""
     requests: Quantities
     """What it is promised, by resource, such as cpu: 100m."""
+
+
+PortReference = Annotated[
+    int | str,
+    WithJsonSchema(
+        {
+            "x-kubernetes-int-or-string": True,
+            "minimum": 1,
+            "maximum": 65535,
+            "maxLength": 15,
+            "pattern": PORT_NAME_PATTERN,
+        }
+    ),
+]
 
 
 class Loader(SpecModel):
@@ -130,28 +138,11 @@ class Loader(SpecModel):
 class ServicePort(SpecModel):
     """One port of the Service."""
 
-    name: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    name: Annotated[str, Field(min_length=1, max_length=63, pattern=PORT_NAME_PATTERN)]
     """The port's name, unique within the Service."""
     port: Annotated[int, Field(ge=1, le=65535, json_schema_extra={"format": "int32"})]
     """The port that clients use."""
-    target_port: (
-        Annotated[
-            int | str,
-            WithJsonSchema(
-                {
-                    "x-kubernetes-int-or-string": True,
-                    **rules(
-                        rule(
-                            "type(self) == int ? self >= 1 && self <= 65535"
-                            " : size(self) <= 15 && self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
-                            "spec.service.ports: targetPort must be a port number or the name of a container's port",
-                        )
-                    ),
-                }
-            ),
-        ]
-        | None
-    ) = None
+    target_port: PortReference | None = None
     """The container's port, by number or name; the same number as port by default."""
 
 
