@@ -1,0 +1,289 @@
+"""One run of the operator: its real cache, work queue and reconcilers, on top of calls that the scheduler answers.
+
+A process ends by being abandoned, as SIGKILL does it: its pending calls are never answered, no `finally` runs any more
+write, and whatever it had in memory is gone.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from modelberth.runtime.cache import Cache
+from modelberth.runtime.clock import Clock
+from modelberth.runtime.errors import ApiError, Conflict, Gone, NotFound
+from modelberth.runtime.queue import WorkQueue
+from modelberth.runtime.resources import Key, Object, Resource, key_of
+from tests.simulation.apiserver import ApiServer, Change, copied
+from tests.simulation.virtual_loop import VirtualLoop
+
+Work = tuple[str, Key]
+"""What the work queue holds: the name of a reconciler and the key of an object."""
+
+_WORKERS = 2
+_PRUNE_EVERY = 600.0
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """A request that the process has sent and that nobody has answered yet."""
+
+    label: str
+    target: str  # kube | store
+    is_write: bool
+    perform: Callable[[], Any]
+    answer: asyncio.Future[Any]
+
+
+class Reconciler(Protocol):
+    """What a worker asks of a reconciler."""
+
+    async def reconcile(self, key: Key) -> Any: ...
+
+
+class Brain(Protocol):
+    """The part of the operator that decides: the real wiring, or a small one in the simulator's own tests."""
+
+    resources: tuple[Resource, ...]
+    reconcilers: Mapping[str, Reconciler]
+
+    def keys_for(self, resource: Resource, old: Object | None, new: Object | None) -> set[Work]: ...
+
+
+class OperatorProcess:
+    """A process named ``name``; ``alive`` until it is abandoned."""
+
+    def __init__(self, name: str, server: ApiServer, loop: VirtualLoop, clock: Clock, seed: int) -> None:
+        self.name = name
+        self.alive = True
+        self.calls: list[Call] = []
+        self.errors: list[str] = []
+        self.cache = Cache()
+        self.kube = GatedKube(self, server)
+        self.queue: WorkQueue[Work] = WorkQueue(clock=clock, randomness=random.Random(seed))
+        self._server = server
+        self._loop = loop
+        self._tasks: list[asyncio.Task[None]] = []
+        self._cursors: dict[Resource, int] = {}
+        self._last: dict[Resource, Change] = {}
+        self._brain: Brain | None = None
+
+    def boot(self, brain: Brain) -> None:
+        """Start watching. The workers start once everything has been listed."""
+        self._brain = brain
+        self.cache.subscribe(self._enqueue)
+        self._spawn(self._run())
+
+    def abandon(self) -> None:
+        """Kill the process between two instructions."""
+        self.alive = False
+        self.calls.clear()
+        for task in self._tasks:
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+    # Watching, as kopf does it: no deletes are made up after a re-list, a periodic list prunes the cache
+
+    def backlog(self) -> list[Resource]:
+        """The resources whose watch has something to deliver, or has to list again."""
+        return [resource for resource, cursor in self._cursors.items() if self._server.latest(resource) > cursor]
+
+    def deliver(self, resource: Resource) -> bool:
+        """Hand over the next change of a resource, or list again where the watch lost its place."""
+        try:
+            changes = self._server.since(resource, self._cursors[resource])
+        except Gone:
+            self._relist(resource)
+            return True
+        if not changes:
+            return False
+        self._cursors[resource] = changes[0].version
+        self._last[resource] = changes[0]
+        self._take(changes[0])
+        return True
+
+    def deliver_again(self, resource: Resource) -> bool:
+        """Hand over the last change a second time."""
+        last = self._last.get(resource)
+        if last is None:
+            return False
+        self._take(last)
+        return True
+
+    def _relist(self, resource: Resource) -> None:
+        self._cursors[resource] = self._server.version
+        self._last.pop(resource, None)
+        for obj in self._server.select(resource):
+            self.cache.observe(obj)
+
+    def _take(self, change: Change) -> None:
+        if change.type == "DELETED":
+            metadata = change.object["metadata"]
+            self.cache.forget(
+                change.resource,
+                metadata.get("namespace"),
+                metadata["name"],
+                resource_version=int(metadata["resourceVersion"]),
+            )
+        else:
+            self.cache.observe(copied(change.object))
+
+    def _enqueue(self, resource: Resource, old: Object | None, new: Object | None) -> None:
+        assert self._brain is not None
+        for work in sorted(self._brain.keys_for(resource, old, new)):
+            self.queue.add(work)
+
+    # Working
+
+    async def _run(self) -> None:
+        assert self._brain is not None
+        for resource in self._brain.resources:
+            await self._prune(resource)
+            self._cursors.setdefault(resource, self._server.version)
+        for _ in range(_WORKERS):
+            self._spawn(self._work())
+        while True:
+            await asyncio.sleep(_PRUNE_EVERY)
+            for resource in self._brain.resources:
+                await self._prune(resource)
+
+    async def _prune(self, resource: Resource) -> None:
+        """A full list against the cache; tried until it succeeds."""
+        while True:
+            mark = self.cache.mark(resource)
+            version = self._server.version
+            try:
+                objects = await self.kube.list(resource)
+            except ApiError:
+                await asyncio.sleep(1.0)
+                continue
+            self._cursors.setdefault(resource, version)
+            self.cache.replace(resource, objects, since=mark)
+            return
+
+    async def _work(self) -> None:
+        assert self._brain is not None
+        while (work := await self.queue.get()) is not None:
+            name, key = work
+            try:
+                result = await self._brain.reconcilers[name].reconcile(key)
+            except ApiError as error:
+                self.errors.append(f"{name} {key}: {error!r}")
+                self.queue.retry(work)
+            except Exception as error:  # noqa: BLE001 - as the operator's own workers: nothing ends a worker
+                self.errors.append(f"{name} {key}: {error!r}")
+                self.queue.retry(work)
+            else:
+                self.queue.forget(work)
+                if result is not None and result.requeue_after is not None:
+                    self.queue.add_after(work, result.requeue_after)
+            finally:
+                self.queue.done(work)
+
+    def _spawn(self, coroutine: Any) -> None:
+        self._tasks.append(self._loop.create_task(coroutine))
+
+    # Calls
+
+    async def call(
+        self, label: str, perform: Callable[[], Any], *, target: str = "kube", is_write: bool = False
+    ) -> Any:
+        """Send a request; the scheduler decides when it is carried out and how it is answered."""
+        call = Call(label, target, is_write, perform, self._loop.create_future())
+        if self.alive:
+            self.calls.append(call)
+        return await call.answer
+
+
+class GatedKube:
+    """The `KubeApi` of one process. Nothing happens until the scheduler answers."""
+
+    def __init__(self, process: OperatorProcess, server: ApiServer) -> None:
+        self._process = process
+        self._server = server
+
+    async def get(self, resource: Resource, namespace: str | None, name: str) -> Object | None:
+        label = f"get {resource.plural} {namespace}/{name}"
+        answer: Object | None = await self._process.call(label, lambda: self._server.get(resource, namespace, name))
+        return answer
+
+    async def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        labels: Mapping[str, str] | None = None,
+        fields: str | None = None,
+    ) -> list[Object]:
+        label = f"list {resource.plural} {namespace or '*'}"
+        answer: list[Object] = await self._process.call(
+            label, lambda: self._server.select(resource, namespace, labels=labels, fields=fields)
+        )
+        return answer
+
+    async def create(self, resource: Resource, namespace: str | None, body: Object, *, dry_run: bool = False) -> Object:
+        name, sent = body["metadata"].get("name"), copied(body)
+        answer: Object = await self._process.call(
+            f"create {resource.plural} {namespace}/{name}{' (dry run)' if dry_run else ''}",
+            lambda: self._server.create(self._process.name, resource, namespace, sent, dry_run=dry_run),
+            is_write=not dry_run,
+        )
+        return answer
+
+    async def apply(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        body: Object,
+        *,
+        manager: str,
+        subresource: str | None = None,
+        force: bool = True,
+        dry_run: bool = False,
+    ) -> Object:
+        sent = copied(body)
+        answer: Object = await self._process.call(
+            f"apply {resource.plural}{'/' + subresource if subresource else ''} {namespace}/{name}"
+            f"{' (dry run)' if dry_run else ''}",
+            lambda: self._server.apply(
+                self._process.name,
+                resource,
+                namespace,
+                name,
+                sent,
+                manager=manager,
+                subresource=subresource,
+                force=force,
+                dry_run=dry_run,
+            ),
+            is_write=not dry_run,
+        )
+        return answer
+
+    async def delete(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+    ) -> None:
+        def perform() -> None:
+            try:
+                self._server.delete(
+                    self._process.name, resource, namespace, name, uid=uid, resource_version=resource_version
+                )
+            except NotFound:
+                return
+
+        await self._process.call(f"delete {resource.plural} {namespace}/{name}", perform, is_write=True)
+
+
+def key_text(obj: Object) -> str:
+    """Namespace and name, for traces."""
+    return str(key_of(obj))
+
+
+__all__ = ["Brain", "Call", "Conflict", "GatedKube", "OperatorProcess", "Work", "key_text"]
