@@ -6,7 +6,9 @@ yet (they have no sequence) because the store is away. Losing a status write mus
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, cast
+
+AliasEvent = Literal["Moved", "Served", "Removed"]
 
 SHOWN = 10
 """Entries in the status."""
@@ -20,7 +22,7 @@ class Entry:
     ``first_generation`` to ``generation`` says which changes one entry stands for. ``at`` is RFC 3339.
     """
 
-    event: str  # Moved | Served | Removed
+    event: AliasEvent
     version: str
     digest: str
     previous: str
@@ -29,24 +31,6 @@ class Entry:
     moved_by: str
     at: str
     sequence: int | None = None
-
-
-def says_the_same(one: Entry, other: Entry) -> bool:
-    """Whether two entries tell of the same happening, whenever it was noticed."""
-    return one.event == other.event and one.version == other.version
-
-
-def already_said(replayed: Sequence[Entry], new: Entry) -> Entry | None:
-    """The entry among ``replayed`` (what the bucket holds beyond what we knew) that tells of ``new`` already.
-
-    Only if nothing after it tells of another version: otherwise the alias has moved away and back again.
-    """
-    for entry in reversed(replayed):
-        if says_the_same(entry, new):
-            return entry
-        if entry.version != new.version:
-            return None
-    return None
 
 
 def news(known: Sequence[Entry], *, desired: str, is_served: bool, base: Entry) -> list[Entry]:
@@ -99,7 +83,7 @@ def to_status(entry: Entry) -> dict[str, Any]:
 def from_status(said: dict[str, Any]) -> Entry:
     """The inverse of ``to_status``."""
     return Entry(
-        event=str(said["event"]),
+        event=cast(AliasEvent, said["event"]),
         version=str(said.get("version") or ""),
         digest=str(said.get("digest") or ""),
         previous=str(said.get("previous") or ""),

@@ -17,6 +17,7 @@ POLL = 2.0
 POLL_STUCK = 30.0
 RETRY_REFUSED = 60.0
 """Seconds until a refused template is tried again: a quota or policy may have changed without an event."""
+_REFUSED = frozenset({"TemplateRefused", "TemplateForbidden"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +29,13 @@ class Report:
     requeue_after: float | None
 
 
-def report(observed: Observed, plan: Plan, refusal: Verdict | None, *, now: datetime) -> Report:
+def report(observed: Observed, plan: Plan, *, now: datetime) -> Report:
     """Tell how things stand after the plan's writes; ``observed.workload`` is the Deployment as they left it."""
     old = dict(observed.deployment.get("status") or {})
     served = rollouts.served(observed.replica_sets)
     rollout = rollouts.read(observed.workload)
     started = _started(old, plan, now)
-    verdict = _mention_served(_judge(observed, plan, refusal, rollout, started=started, now=now), served)
+    verdict = _mention_served(_judge(observed, plan, rollout, started=started, now=now), served)
     loading = rollouts.loading(_new_pods(observed, plan), observed.progress or {})
     status: dict[str, Any] = {
         "observedGeneration": generation_of(observed.deployment),
@@ -56,21 +57,11 @@ def report(observed: Observed, plan: Plan, refusal: Verdict | None, *, now: date
     return Report(
         status={key: value for key, value in status.items() if value is not None},
         events=_events(old, verdict, served, plan),
-        requeue_after=_look_again(verdict, refusal),
+        requeue_after=_look_again(verdict),
     )
 
 
-def _judge(
-    observed: Observed,
-    plan: Plan,
-    refusal: Verdict | None,
-    rollout: Rollout,
-    *,
-    started: datetime | None,
-    now: datetime,
-) -> Verdict:
-    if refusal is not None:
-        return refusal
+def _judge(observed: Observed, plan: Plan, rollout: Rollout, *, started: datetime | None, now: datetime) -> Verdict:
     if isinstance(plan.target, Verdict):
         return plan.target
     if rollout.is_complete:
@@ -185,8 +176,8 @@ def _events(old: dict[str, Any], verdict: Verdict, served: tuple[Served, ...], p
     return (Event("Normal" if quiet else "Warning", verdict.reason, verdict.message),)
 
 
-def _look_again(verdict: Verdict, refusal: Verdict | None) -> float | None:
-    if refusal is not None:
+def _look_again(verdict: Verdict) -> float | None:
+    if verdict.reason in _REFUSED:
         return RETRY_REFUSED
     if verdict.state in ("Progressing", "Degraded"):
         return POLL_STUCK if verdict.standing is Standing.STALLED else POLL
@@ -195,4 +186,4 @@ def _look_again(verdict: Verdict, refusal: Verdict | None) -> float | None:
 
 def refused(message: str, *, by_policy: bool) -> Verdict:
     """The verdict on a write that the API server refused, in its own words."""
-    return blocked("TemplateRefused" if by_policy else "TemplateInvalid", message)
+    return blocked("TemplateForbidden" if by_policy else "TemplateRefused", message)

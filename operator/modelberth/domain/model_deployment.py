@@ -68,9 +68,12 @@ class Plan:
     writes: tuple[Write, ...]
 
 
-def decide(observed: Observed, around: Surroundings) -> Plan:
-    """The writes that bring the Deployment to its desired state, or keep it where it is while that cannot be had."""
-    target = find_target(observed)
+def decide(observed: Observed, around: Surroundings, *, refusal: Verdict | None = None) -> Plan:
+    """The writes that bring the Deployment to its desired state, or keep it where it is while that cannot be had.
+
+    ``refusal`` is what the API server said to the plan that was tried first: then what runs is kept as it is wished.
+    """
+    target = refusal or find_target(observed)
     running = revisions.running(observed.revisions, observed.workload)
     revision = running if isinstance(target, Verdict) else wanted_revision(observed, target, around)
     if revision is None or isinstance(name_is_free(observed), Verdict):
@@ -147,7 +150,7 @@ def user_template(observed: Observed) -> Object:
 def wanted_revision(observed: Observed, target: Target, around: Surroundings) -> Revision:
     """The revision for ``target``: as it was rendered once, if the inputs have been seen before."""
     spec = observed.spec
-    resources = spec.loader.resources
+    resources = dict(spec.loader.resources) if spec.loader.resources else None
     inputs = Inputs(
         target=target,
         artifact=str(dig(observed.version, "spec", "artifact")),
@@ -225,7 +228,7 @@ def _roll(observed: Observed, revision: Revision) -> tuple[Write, ...]:
         return (writes.claim(body, manager=MANAGER),)
     if is_as_applied(live, body, observed.applied):
         return ()
-    handoff = ()
+    handoff: tuple[Write, ...] = ()
     if observed.spec.replicas is None and _owns_replicas(live):
         handoff = (writes.apply(workloads.replicas_handoff(live), observed=live, manager=HANDOFF_MANAGER),)
     return (*handoff, writes.apply(body, observed=live, manager=MANAGER))

@@ -131,7 +131,9 @@ def _conditions(
 
 def events_of(version: Object, verdict: Verdict) -> tuple[Event, ...]:
     """One event when a version becomes Ready, one when it cannot."""
-    before = next((c for c in dig(version, "status", "conditions") or () if c.get("type") == "Ready"), {})
+    before: dict[str, Any] = next(
+        (c for c in dig(version, "status", "conditions") or () if c.get("type") == "Ready"), {}
+    )
     if before.get("reason") == verdict.reason:
         return ()
     if verdict.standing is Standing.READY:

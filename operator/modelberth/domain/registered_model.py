@@ -68,7 +68,7 @@ def _behind(follower: Object, target: Target) -> Verdict | None:
     state = str(status.get("state"))
     if state in ("Served", "Suspended"):
         return None
-    ready = next((c for c in status.get("conditions") or () if c.get("type") == "Ready"), {})
+    ready: dict[str, Any] = next((c for c in status.get("conditions") or () if c.get("type") == "Ready"), {})
     stalled = any(c.get("type") == "Stalled" and c.get("status") == "True" for c in status.get("conditions") or ())
     return Verdict(
         state if state in _URGENCY else "Progressing",
@@ -111,7 +111,7 @@ def news_of(observed: Observed, alias: str, status: Mapping[str, Any], *, now: d
     seen = int(dig(observed.model, "status", "observedGeneration") or 0)
     desired = str(status["desired"])
     base = Entry(
-        event="",
+        event="Moved",
         version="",
         digest=str(dig(observed.versions.get(desired), "status", "digest") or ""),
         previous="",

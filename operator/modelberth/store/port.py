@@ -76,7 +76,7 @@ class StorePort(Protocol):
             space: where the RegisteredModel's namespace keeps its records.
             entry: what happened.
             after: the last sequence the caller knows of, 0 for none; what was appended behind it is read first, and
-                an entry there that `says` the same is returned instead of a new one.
+                the entry there that says it already (`types.already_said`) is returned instead of a new one.
         """
         ...
 

@@ -1,6 +1,6 @@
 """What goes in and out of the store. Needs nothing but the standard library, so that anything may import it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
@@ -114,7 +114,7 @@ class NewAliasEntry:
         model: the name of the RegisteredModel.
         alias: the alias.
         event: `Moved` (somebody asks for another version), `Served`, `Removed`.
-        version: the ModelVersion's object name; what the alias pointed at for `Removed`.
+        version: the ModelVersion's object name; empty for `Removed` (`previous` says what the alias pointed at).
         digest: of that version; empty where it was not known.
         previous: the version before; empty for none.
         generation: the RegisteredModel's generation that was observed.
@@ -143,7 +143,20 @@ class AliasEntry(NewAliasEntry):
 
     sequence: int
 
-    def says(self, other: NewAliasEntry) -> bool:
-        """Whether this entry tells of the same happening: noticed by another leader, or by us before a lost answer."""
-        mine = (self.uid, self.generation, self.event, self.version)
-        return mine == (other.uid, other.generation, other.event, other.version)
+
+def already_said(replayed: Sequence[AliasEntry], new: NewAliasEntry) -> AliasEntry | None:
+    """The entry among `replayed` that tells of `new`: noticed by another leader, or by us before an answer was lost.
+
+    Generations do not count: the same move may be noticed again at a later one. But nothing behind the entry may tell
+    of another version, or else the alias has moved away and back again, and `new` is news.
+
+    Args:
+        replayed: what the bucket holds behind the last sequence that the observer knew, oldest first.
+        new: what was observed.
+    """
+    for entry in reversed(replayed):
+        if (entry.uid, entry.event, entry.version) == (new.uid, new.event, new.version):
+            return entry
+        if (entry.uid, entry.version) != (new.uid, new.version):
+            return None
+    return None

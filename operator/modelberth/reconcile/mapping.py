@@ -1,0 +1,162 @@
+"""Which reconcilers have to look again when an object changes. Level-triggered: once too often is fine, too seldom not.
+
+Every rule is a pure function of the change and the cache. A deleted object comes as ``new=None``.
+"""
+
+from collections.abc import Callable, Iterator
+
+from modelberth.api import names
+from modelberth.domain.objects import Object, dig, is_ready, label, name_of, namespace_of
+from modelberth.runtime.cache import Cache
+from modelberth.runtime.resources import (
+    CONTROLLER_REVISIONS,
+    DEPLOYMENTS,
+    MODEL_ARTIFACTS,
+    MODEL_DEPLOYMENTS,
+    MODEL_VERSIONS,
+    POD_TEMPLATES,
+    REGISTERED_MODELS,
+    REPLICA_SETS,
+    SERVICES,
+    TRANSFER_SESSIONS,
+    Key,
+    Resource,
+)
+
+Work = tuple[str, Key]
+"""(reconciler name, key)"""
+
+TRUST = "registry-trust"
+
+
+def add_indexes(cache: Cache) -> None:
+    """Register every index that the rules and the reconcilers look things up by."""
+    cache.add_index(MODEL_VERSIONS, "artifact", lambda version: [str(dig(version, "spec", "artifact"))])
+    cache.add_index(REGISTERED_MODELS, "version", versions_named_by)
+    cache.add_index(MODEL_ARTIFACTS, "version", versions_named_by)
+    cache.add_index(MODEL_DEPLOYMENTS, "model", lambda deployment: [str(dig(deployment, "spec", "model"))])
+    cache.add_index(MODEL_DEPLOYMENTS, "template", _template_named_by)
+    for owned in (REPLICA_SETS, CONTROLLER_REVISIONS):
+        cache.add_index(owned, "deployment", lambda obj: [label(obj, names.LABEL_DEPLOYMENT) or ""])
+
+
+def versions_named_by(owner: Object) -> set[str]:
+    """The versions that a model or an artifact links, wants under an alias, or currently stands for."""
+    wanted = {str(entry.get("version")) for entry in (dig(owner, "spec", "aliases") or {}).values()}
+    current = {str(entry.get("current")) for entry in (dig(owner, "status", "aliases") or {}).values()}
+    return {*wanted, *current, *(dig(owner, "spec", "links") or {})} - {"None"}
+
+
+def work_for(resource: Resource, old: Object | None, new: Object | None, cache: Cache) -> set[Work]:
+    """Everything that has to be looked at again after a change."""
+    obj = new if new is not None else old
+    if obj is None:
+        return set()
+    rule = _RULES.get(resource)
+    return set(rule(old, new, obj, cache)) if rule else set()
+
+
+def _of_version(old: Object | None, new: Object | None, obj: Object, cache: Cache) -> Iterator[Work]:
+    namespace = namespace_of(obj)
+    yield MODEL_VERSIONS.plural, Key(namespace, name_of(obj))
+    yield MODEL_ARTIFACTS.plural, Key(namespace, str(dig(obj, "spec", "artifact")))
+    if old is None or new is None or is_ready(old) != is_ready(new):
+        for model in cache.by_index(REGISTERED_MODELS, "version", namespace, name_of(obj)):
+            yield REGISTERED_MODELS.plural, Key(namespace, name_of(model))
+            yield from _followers(model, cache)
+
+
+def _of_artifact(old: Object | None, new: Object | None, obj: Object, cache: Cache) -> Iterator[Work]:
+    namespace = namespace_of(obj)
+    yield MODEL_ARTIFACTS.plural, Key(namespace, name_of(obj))
+    yield from _used_versions(old, new)
+    if old is not None and new is not None and dig(old, "spec", "type") == dig(new, "spec", "type"):
+        return
+    for version in cache.by_index(MODEL_VERSIONS, "artifact", namespace, name_of(obj)):
+        if not is_ready(version):
+            yield MODEL_VERSIONS.plural, Key(namespace, name_of(version))
+        for model in cache.by_index(REGISTERED_MODELS, "version", namespace, name_of(version)):
+            yield REGISTERED_MODELS.plural, Key(namespace, name_of(model))
+            yield from _followers(model, cache)
+
+
+def _of_model(old: Object | None, new: Object | None, obj: Object, cache: Cache) -> Iterator[Work]:
+    yield REGISTERED_MODELS.plural, Key(namespace_of(obj), name_of(obj))
+    yield from _used_versions(old, new)
+    if old is None or new is None or old.get("spec") != new.get("spec"):
+        yield from _followers(obj, cache)
+
+
+def _of_deployment(old: Object | None, new: Object | None, obj: Object, cache: Cache) -> Iterator[Work]:
+    del cache
+    namespace = namespace_of(obj)
+    yield MODEL_DEPLOYMENTS.plural, Key(namespace, name_of(obj))
+    for state in (old, new):
+        if state is not None:
+            yield REGISTERED_MODELS.plural, Key(namespace, str(dig(state, "spec", "model")))
+    if old is None or new is None:
+        yield TRUST, Key(namespace, "")
+
+
+def _of_owned(old: Object | None, new: Object | None, obj: Object, cache: Cache) -> Iterator[Work]:
+    del old, new, cache
+    deployment = label(obj, names.LABEL_DEPLOYMENT)
+    if deployment:
+        yield MODEL_DEPLOYMENTS.plural, Key(namespace_of(obj), deployment)
+
+
+def _of_template(old: Object | None, new: Object | None, obj: Object, cache: Cache) -> Iterator[Work]:
+    del old, new
+    for deployment in cache.by_index(MODEL_DEPLOYMENTS, "template", namespace_of(obj), name_of(obj)):
+        yield MODEL_DEPLOYMENTS.plural, Key(namespace_of(obj), name_of(deployment))
+
+
+def _of_session(old: Object | None, new: Object | None, obj: Object, cache: Cache) -> Iterator[Work]:
+    del old, new, cache
+    yield TRANSFER_SESSIONS.plural, Key(namespace_of(obj), name_of(obj))
+
+
+def _followers(model: Object, cache: Cache) -> Iterator[Work]:
+    for deployment in cache.by_index(MODEL_DEPLOYMENTS, "model", namespace_of(model), name_of(model)):
+        yield MODEL_DEPLOYMENTS.plural, Key(namespace_of(model), name_of(deployment))
+
+
+def _used_versions(old: Object | None, new: Object | None) -> Iterator[Work]:
+    """Versions that gained or lost a user: their ``usedBy`` is out of date."""
+    before = versions_named_by(old) if old is not None else set()
+    after = versions_named_by(new) if new is not None else set()
+    namespace = namespace_of(new or old or {})
+    for name in before ^ after:
+        yield MODEL_VERSIONS.plural, Key(namespace, name)
+    for name in before & after:
+        if old is not None and new is not None and _users_differ(old, new):
+            yield MODEL_VERSIONS.plural, Key(namespace, name)
+
+
+def _users_differ(old: Object, new: Object) -> bool:
+    """Whether the same versions are used under other aliases than before."""
+    return any(
+        {alias: entry.get(field) for alias, entry in (dig(old, part, "aliases") or {}).items()}
+        != {alias: entry.get(field) for alias, entry in (dig(new, part, "aliases") or {}).items()}
+        for part, field in (("spec", "version"), ("status", "current"))
+    )
+
+
+def _template_named_by(deployment: Object) -> list[str]:
+    name = dig(deployment, "spec", "templateRef", "name")
+    return [str(name)] if name else []
+
+
+_Rule = Callable[[Object | None, Object | None, Object, Cache], Iterator[Work]]
+_RULES: dict[Resource, _Rule] = {
+    MODEL_VERSIONS: _of_version,
+    MODEL_ARTIFACTS: _of_artifact,
+    REGISTERED_MODELS: _of_model,
+    MODEL_DEPLOYMENTS: _of_deployment,
+    TRANSFER_SESSIONS: _of_session,
+    POD_TEMPLATES: _of_template,
+    DEPLOYMENTS: _of_owned,
+    REPLICA_SETS: _of_owned,
+    SERVICES: _of_owned,
+    CONTROLLER_REVISIONS: _of_owned,
+}

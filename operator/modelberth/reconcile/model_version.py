@@ -1,0 +1,148 @@
+"""Reconciles ModelVersions: asks the store for the record and the content, and says whether the version is Ready."""
+
+import base64
+from collections.abc import Mapping
+
+from modelberth.api import names
+from modelberth.content.errors import FormatError
+from modelberth.domain import model_version
+from modelberth.domain.model_version import Stored
+from modelberth.domain.objects import Object, dig, is_deleting, name_of, namespace_of, uid_of
+from modelberth.domain.verdicts import Standing, Verdict, blocked
+from modelberth.reconcile.base import DONE, Recorder, Result, send, write_status
+from modelberth.runtime.cache import Cache
+from modelberth.runtime.clock import Clock
+from modelberth.runtime.kube import KubeApi
+from modelberth.runtime.resources import MODEL_ARTIFACTS, MODEL_VERSIONS, NAMESPACES, REGISTERED_MODELS, Key
+from modelberth.store.errors import StoreError, VersionTaken
+from modelberth.store.port import StorePort
+from modelberth.store.types import ContentSummary, NewVersion, Space, VersionRecord
+
+RETRY_CONTENT = 15.0
+"""Seconds until content that is not there is looked for again: pushing it makes no event."""
+RETRY_STORE = 10.0
+
+_RECORDED_FIELDS = ("format", "signature", "lineage", "parameters", "metrics", "description")
+
+
+class ModelVersionReconciler:
+    """One ModelVersion at a time; keeps nothing between two calls."""
+
+    def __init__(self, *, kube: KubeApi, cache: Cache, store: StorePort, recorder: Recorder, clock: Clock) -> None:
+        self._kube = kube
+        self._cache = cache
+        self._store = store
+        self._recorder = recorder
+        self._clock = clock
+
+    async def reconcile(self, key: Key) -> Result:
+        """Say whether the version is Ready; what is Ready once stays so, for nothing about it can change."""
+        version = self._cache.get(MODEL_VERSIONS, key.namespace, key.name)
+        if version is None or is_deleting(version):
+            return DONE
+        verdict, stored = await self._judge(version)
+        status = model_version.status_of(version, verdict, stored, self._users(version), now=self._clock.now())
+        written = await write_status(
+            MODEL_VERSIONS,
+            version,
+            status,
+            manager=names.field_manager("modelversions"),
+            kube=self._kube,
+            cache=self._cache,
+        )
+        if written and not model_version.is_settled(version):
+            send(self._recorder, version, model_version.events_of(version, verdict))
+        return Result(_RETRIES.get(verdict.reason))
+
+    async def _judge(self, version: Object) -> tuple[Verdict, Stored | None]:
+        if model_version.is_settled(version):
+            return Verdict("Ready", Standing.READY, "Ready", ""), None
+        artifact = self._cache.get(MODEL_ARTIFACTS, namespace_of(version), str(dig(version, "spec", "artifact")))
+        fault = model_version.judge_artifact(version, artifact)
+        if fault is not None:
+            return fault, None
+        try:
+            stored = await self._ask_store(version)
+            return model_version.judge_content(version, stored), stored
+        except FormatError as error:
+            return blocked("SourceInvalid", f"spec.source: {error}"), None
+        except VersionTaken as error:
+            return blocked("VersionTaken", f"spec.version: {error}: use the next number"), None
+        except StoreError:
+            return _STORE_AWAY, None
+
+    async def _ask_store(self, version: Object) -> Stored:
+        """What the store knows. Content that is there and has no record gets one: the record is the arbiter."""
+        space = await self._space(version)
+        content = await self._content(space, version)
+        artifact, number = str(dig(version, "spec", "artifact")), str(dig(version, "spec", "version"))
+        record = await self._store.version_record(space, artifact, number)
+        pinned = dig(version, "spec", "digest")
+        if record is None and content is not None and pinned in (None, content.digest):
+            record = await self._reserve(space, version, content)
+        return Stored(
+            record_digest=record.digest if record else None,
+            record_by=record.created_by if record else None,
+            digest=content.digest if content else None,
+            file_count=content.file_count if content else 0,
+            size_bytes=content.size_bytes if content else 0,
+            stored_bytes=content.stored_bytes if content else 0,
+        )
+
+    async def _space(self, version: Object) -> Space:
+        namespace = namespace_of(version)
+        home = await self._kube.get(NAMESPACES, None, namespace)
+        return await self._store.space(namespace, uid_of(home or {"metadata": {"uid": ""}}))
+
+    async def _content(self, space: Space, version: Object) -> ContentSummary | None:
+        inline = dig(version, "spec", "source", "inline", "files")
+        if inline is not None:
+            return await self._store.put_inline(space, _decode(inline))
+        return await self._store.content(space, str(dig(version, "spec", "digest")))
+
+    async def _reserve(self, space: Space, version: Object, content: ContentSummary) -> VersionRecord:
+        spec = version["spec"]
+        reservation = await self._store.reserve_version(
+            space,
+            NewVersion(
+                artifact=str(spec["artifact"]),
+                version=str(spec["version"]),
+                digest=content.digest,
+                created_by="",
+                source="inline" if "inline" in spec["source"] else "pushed",
+                spec={field: spec[field] for field in _RECORDED_FIELDS if field in spec},
+            ),
+        )
+        return reservation.record
+
+    def _users(self, version: Object) -> list[str]:
+        namespace, name = namespace_of(version), name_of(version)
+        return model_version.used_by(
+            version,
+            self._cache.by_index(REGISTERED_MODELS, "version", namespace, name),
+            self._cache.by_index(MODEL_ARTIFACTS, "version", namespace, name),
+        )
+
+
+_STORE_AWAY = Verdict(
+    "Waiting", Standing.UNKNOWN, "StoreUnavailable", "the store cannot be reached; it is asked again until it answers"
+)
+_RETRIES: Mapping[str, float] = {"ContentMissing": RETRY_CONTENT, "StoreUnavailable": RETRY_STORE}
+
+
+def _decode(files: Mapping[str, Mapping[str, str]]) -> dict[str, bytes]:
+    """The files of an inline source.
+
+    Raises:
+        FormatError: a file's base64 is none.
+    """
+    return {path: _bytes_of(path, entry) for path, entry in files.items()}
+
+
+def _bytes_of(path: str, entry: Mapping[str, str]) -> bytes:
+    if "base64" not in entry:
+        return entry.get("text", "").encode()
+    try:
+        return base64.b64decode(entry["base64"], validate=True)
+    except ValueError as error:
+        raise FormatError(f"inline.files[{path!a}].base64 is not base64: encode the file again") from error

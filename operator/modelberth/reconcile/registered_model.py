@@ -1,0 +1,165 @@
+"""Reconciles RegisteredModels: how each alias stands, and its moves into the bucket's history."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from modelberth.api import names
+from modelberth.domain import alias_history, registered_model
+from modelberth.domain.alias_history import Entry
+from modelberth.domain.objects import Object, dig, is_deleting, name_of, namespace_of, uid_of
+from modelberth.domain.registered_model import Observed
+from modelberth.reconcile.base import DONE, Recorder, Result, send, write_status
+from modelberth.runtime.cache import Cache
+from modelberth.runtime.clock import Clock
+from modelberth.runtime.kube import KubeApi
+from modelberth.runtime.resources import (
+    MODEL_ARTIFACTS,
+    MODEL_DEPLOYMENTS,
+    MODEL_VERSIONS,
+    NAMESPACES,
+    REGISTERED_MODELS,
+    Key,
+)
+from modelberth.store.errors import StoreError
+from modelberth.store.port import StorePort
+from modelberth.store.types import AliasEntry, NewAliasEntry
+
+RETRY_STORE = 10.0
+"""Seconds until moves that the bucket does not hold yet are tried again."""
+_UNRECORDED = "the store cannot be reached: moves of aliases wait in the status and are recorded when it is back"
+
+
+@dataclass(frozen=True, slots=True)
+class _Histories:
+    """The aliases' status with their histories completed; whether everything is in the bucket."""
+
+    aliases: dict[str, dict[str, Any]]
+    is_recorded: bool
+
+
+class RegisteredModelReconciler:
+    """One RegisteredModel at a time; keeps nothing between two calls."""
+
+    def __init__(self, *, kube: KubeApi, cache: Cache, store: StorePort, recorder: Recorder, clock: Clock) -> None:
+        self._kube = kube
+        self._cache = cache
+        self._store = store
+        self._recorder = recorder
+        self._clock = clock
+
+    async def reconcile(self, key: Key) -> Result:
+        """Say how each alias stands and record what happened to it."""
+        model = self._cache.get(REGISTERED_MODELS, key.namespace, key.name)
+        if model is None or is_deleting(model):
+            return DONE
+        observed = self._observe(model)
+        now = self._clock.now()
+        histories = await self._record(observed, now)
+        unrecorded = None if histories.is_recorded else _UNRECORDED
+        status = registered_model.status_of(observed, histories.aliases, unrecorded, now=now)
+        written = await write_status(
+            REGISTERED_MODELS,
+            model,
+            status,
+            manager=names.field_manager("registeredmodels"),
+            kube=self._kube,
+            cache=self._cache,
+        )
+        if written:
+            present = {alias: histories.aliases[alias] for alias in observed.aliases}
+            send(self._recorder, model, registered_model.events_of(observed, present))
+        return DONE if histories.is_recorded else Result(RETRY_STORE)
+
+    def _observe(self, model: Object) -> Observed:
+        namespace = namespace_of(model)
+        wanted = {str(entry.get("version")) for entry in (dig(model, "spec", "aliases") or {}).values()}
+        wanted |= set(dig(model, "spec", "links") or {})
+        versions = {name: self._cache.get(MODEL_VERSIONS, namespace, name) for name in wanted}
+        found = {name: version for name, version in versions.items() if version is not None}
+        used = {str(dig(version, "spec", "artifact")) for version in found.values()}
+        artifacts = {name: self._cache.get(MODEL_ARTIFACTS, namespace, name) for name in used}
+        return Observed(
+            model=model,
+            versions=found,
+            artifacts={name: artifact for name, artifact in artifacts.items() if artifact is not None},
+            followers=tuple(self._cache.by_index(MODEL_DEPLOYMENTS, "model", namespace, name_of(model))),
+        )
+
+    async def _record(self, observed: Observed, now: datetime) -> _Histories:
+        aliases: dict[str, dict[str, Any]] = {}
+        is_recorded = True
+        for alias in sorted(observed.aliases):
+            status = registered_model.report_alias(observed, alias, now=now)
+            news = registered_model.news_of(observed, alias, status, now=now)
+            waiting, status = await self._complete(observed, alias, status, news)
+            is_recorded = is_recorded and not waiting
+            aliases[alias] = status
+        for alias in registered_model.removed_aliases(observed):
+            status = dict(dig(observed.model, "status", "aliases", alias))
+            news = registered_model.removal_of(observed, alias, now=now)
+            waiting, status = await self._complete(observed, alias, status, news)
+            if waiting:  # kept until its end is written down
+                is_recorded = False
+                aliases[alias] = status
+        return _Histories(aliases, is_recorded)
+
+    async def _complete(
+        self, observed: Observed, alias: str, status: dict[str, Any], news: list[Entry]
+    ) -> tuple[list[Entry], dict[str, Any]]:
+        """The entries that still wait, and the status with the history as the bucket and these have it."""
+        known = registered_model.known_history(observed.model, alias)
+        recorded = [entry for entry in known if entry.sequence is not None]
+        waiting = alias_history.pending([*known, *news])
+        last = int(dig(observed.model, "status", "aliases", alias, "recorded") or 0)
+        if waiting:
+            try:
+                recorded, last = await self._append(observed.model, alias, waiting, after=last)
+                waiting = []
+            except StoreError:
+                pass  # they wait in the status: the history is never a reason to hold a roll
+        shown = alias_history.shown(recorded, waiting)
+        status = {**status, "history": [alias_history.to_status(entry) for entry in reversed(shown)]}
+        if last:
+            status["recorded"] = last
+        return waiting, status
+
+    async def _append(self, model: Object, alias: str, waiting: list[Entry], *, after: int) -> tuple[list[Entry], int]:
+        namespace, name = namespace_of(model), name_of(model)
+        home = await self._kube.get(NAMESPACES, None, namespace)
+        space = await self._store.space(namespace, uid_of(home or {"metadata": {"uid": ""}}))
+        for entry in waiting:
+            written = await self._store.append_alias(space, _to_record(model, alias, entry), after=after)
+            after = written.sequence
+        history = await self._store.alias_history(space, name, alias, last=alias_history.SHOWN)
+        return [_from_record(entry) for entry in history], after
+
+
+def _to_record(model: Object, alias: str, entry: Entry) -> NewAliasEntry:
+    return NewAliasEntry(
+        model=name_of(model),
+        alias=alias,
+        event=entry.event,
+        version=entry.version,
+        digest=entry.digest,
+        previous=entry.previous,
+        generation=entry.generation,
+        first_generation=entry.first_generation,
+        moved_by=entry.moved_by,
+        at=entry.at,
+        uid=uid_of(model),
+    )
+
+
+def _from_record(record: AliasEntry) -> Entry:
+    return Entry(
+        event=record.event,
+        version=record.version,
+        digest=record.digest,
+        previous=record.previous,
+        generation=record.generation,
+        first_generation=record.first_generation,
+        moved_by=record.moved_by,
+        at=record.at,
+        sequence=record.sequence,
+    )

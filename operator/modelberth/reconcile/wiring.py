@@ -1,0 +1,94 @@
+"""Puts the reconcilers together: the one list of what the operator reconciles."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from modelberth.domain.model_deployment import Surroundings
+from modelberth.domain.objects import Object
+from modelberth.reconcile import mapping
+from modelberth.reconcile.base import Reconciler, Recorder
+from modelberth.reconcile.mapping import Work
+from modelberth.reconcile.model_artifact import ModelArtifactReconciler
+from modelberth.reconcile.model_deployment import ModelDeploymentReconciler, ProgressPort, RolloutMetrics
+from modelberth.reconcile.model_version import ModelVersionReconciler
+from modelberth.reconcile.registered_model import RegisteredModelReconciler
+from modelberth.reconcile.registry_trust import RegistryTrustReconciler
+from modelberth.reconcile.transfer_session import TransferSessionReconciler
+from modelberth.runtime.cache import Cache
+from modelberth.runtime.clock import Clock
+from modelberth.runtime.kube import KubeApi
+from modelberth.runtime.resources import (
+    CONTROLLER_REVISIONS,
+    DEPLOYMENTS,
+    MODEL_ARTIFACTS,
+    MODEL_DEPLOYMENTS,
+    MODEL_VERSIONS,
+    OWN_KINDS,
+    POD_TEMPLATES,
+    REGISTERED_MODELS,
+    REPLICA_SETS,
+    SERVICES,
+    TRANSFER_SESSIONS,
+    Resource,
+)
+from modelberth.store.port import StorePort
+
+WATCHED: tuple[Resource, ...] = (
+    *OWN_KINDS,
+    POD_TEMPLATES,
+    DEPLOYMENTS,
+    REPLICA_SETS,
+    SERVICES,
+    CONTROLLER_REVISIONS,
+)
+"""What the cache has to hold for decisions to be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The reconcilers by name, and the rule that says whom a change concerns."""
+
+    reconcilers: Mapping[str, Reconciler]
+    cache: Cache
+
+    def keys_for(self, resource: Resource, old: Object | None, new: Object | None) -> set[Work]:
+        """Everything that has to be looked at again after a change."""
+        return mapping.work_for(resource, old, new, self.cache)
+
+
+def build(
+    *,
+    kube: KubeApi,
+    cache: Cache,
+    store: StorePort,
+    recorder: Recorder,
+    clock: Clock,
+    progress: ProgressPort,
+    metrics: RolloutMetrics,
+    surroundings: Callable[[], Surroundings],
+) -> Wiring:
+    """Make all reconcilers over one cache; registers the cache's indexes, so it must still be empty."""
+    mapping.add_indexes(cache)
+    return Wiring(
+        reconcilers={
+            MODEL_ARTIFACTS.plural: ModelArtifactReconciler(kube=kube, cache=cache, clock=clock),
+            MODEL_VERSIONS.plural: ModelVersionReconciler(
+                kube=kube, cache=cache, store=store, recorder=recorder, clock=clock
+            ),
+            REGISTERED_MODELS.plural: RegisteredModelReconciler(
+                kube=kube, cache=cache, store=store, recorder=recorder, clock=clock
+            ),
+            MODEL_DEPLOYMENTS.plural: ModelDeploymentReconciler(
+                kube=kube,
+                cache=cache,
+                recorder=recorder,
+                clock=clock,
+                progress=progress,
+                metrics=metrics,
+                surroundings=surroundings,
+            ),
+            TRANSFER_SESSIONS.plural: TransferSessionReconciler(kube=kube, cache=cache, clock=clock),
+            mapping.TRUST: RegistryTrustReconciler(kube=kube, cache=cache, surroundings=surroundings),
+        },
+        cache=cache,
+    )
