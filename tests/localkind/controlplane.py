@@ -18,8 +18,7 @@ MINIO_USER = "localkind"
 
 def start(cluster: Cluster) -> None:
     """Start everything; returns when the API server is ready, pods could be created, and MinIO answers."""
-    for client in ("kube-controller-manager",):
-        write_kubeconfig(cluster, client)
+    write_kubeconfig(cluster, "kube-controller-manager")
     start_component(cluster, "etcd", etcd())
     start_component(cluster, "minio", minio(), minio_environment(cluster))
     start_component(cluster, "kube-apiserver", kube_apiserver(cluster))
@@ -28,7 +27,7 @@ def start(cluster: Cluster) -> None:
     start_component(cluster, "kube-controller-manager", kube_controller_manager(cluster))
     account = "/api/v1/namespaces/default/serviceaccounts/default"
     wait_for("the default service account", lambda: bool(api.request("GET", account)))
-    wait_for("a ready MinIO", lambda: minio_is_ready(cluster))
+    wait_for("a ready MinIO", lambda: answers(f"{cluster.minio_endpoint}/minio/health/ready"))
 
 
 def etcd() -> list[str]:
@@ -101,10 +100,10 @@ def minio_environment(cluster: Cluster) -> dict[str, str]:
     }
 
 
-def minio_is_ready(cluster: Cluster) -> bool:
-    """Whether MinIO takes requests."""
+def answers(url: str) -> bool:
+    """Whether a server takes requests: it says 200 to a readiness question."""
     try:
-        with urllib.request.urlopen(f"{cluster.minio_endpoint}/minio/health/ready", timeout=2) as answer:  # noqa: S310 - http
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - http
             return bool(answer.status == http.client.OK)
     except OSError:
         return False

@@ -81,6 +81,35 @@ class RunningCluster:
             raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
         return done
 
+    def publish(self, process_port: int, *, namespace: str, service: str, port: int = 80, port_name: str = "") -> None:
+        """Make a process of this machine, listening on all addresses, a Service of the cluster.
+
+        It answers through the API server's service proxy too. That proxies to pods only, so a Pod stands for the
+        process: never scheduled, with this machine's address in a status that is written here. The Endpoints name it;
+        their EndpointSlice is made by the cluster's mirroring controller.
+
+        Args:
+            process_port: where the process listens.
+            namespace: must exist.
+            service: the name of Service and Pod.
+            port: the Service's port.
+            port_name: its name; empty for none.
+        """
+        metadata = {"name": service, "namespace": namespace}
+        address = {"ip": self.host_ip, "targetRef": {"kind": "Pod", **metadata}}
+        subset = {"addresses": [address], "ports": [{"name": port_name, "port": process_port}]}
+        stand_in = {"schedulerName": "none", "containers": [{"name": "process", "image": "localhost/pause:1"}]}
+        manifests = [
+            {"kind": "Pod", "metadata": metadata, "spec": stand_in},
+            {"kind": "Service", "metadata": metadata, "spec": {"ports": [{"name": port_name, "port": port}]}},
+            {"kind": "Endpoints", "metadata": metadata, "subsets": [subset]},
+        ]
+        items = [{"apiVersion": "v1", **manifest} for manifest in manifests]
+        self.kubectl("apply", "-f-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+        status = {"phase": "Running", "podIP": self.host_ip, "podIPs": [{"ip": self.host_ip}]}
+        patch = f"--patch={json.dumps({'status': status})}"
+        self.kubectl("patch", "pod", service, f"--namespace={namespace}", "--subresource=status", patch)
+
     def stop(self, component: str) -> None:
         """Kill one component, for example `kube-apiserver` or `minio`."""
         localkind("stop", component, f"--name={self.name}")

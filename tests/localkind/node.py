@@ -7,15 +7,16 @@ from typing import Any
 from . import loading, sandbox, storage
 from .apiclient import ApiClient, wait_for
 from .cluster import INSIDE, Cluster
-from .controlplane import PKI, kubeconfig, start_component, write_kubeconfig
+from .controlplane import PKI, answers, kubeconfig, start_component, write_kubeconfig
 from .host import CNI_PLUGINS
 
+DNS_READY_PORT = 8181
 PAUSE_IMAGE = "localhost/pause:1"
 
 
 def start(cluster: Cluster) -> None:
     """Start everything; returns when the node is Ready and a Pod would find DNS, Services and storage."""
-    for client in ("kube-scheduler", "kube-proxy", "kubelet"):
+    for client in ("kube-scheduler", "kube-proxy", "kubelet", "admin"):
         write_kubeconfig(cluster, client)
     sandbox.make_cgroups(cluster)
     _write_configuration(cluster)
@@ -30,6 +31,8 @@ def start(cluster: Cluster) -> None:
     _publish_dns(api, cluster)
     storage.start(api, cluster)
     wait_for("a Ready node", lambda: _is_ready(api, cluster))
+    dns = f"http://{cluster.node_ip}:{DNS_READY_PORT}/ready"
+    wait_for("a ready CoreDNS", lambda: answers(dns))
 
 
 def _write_configuration(cluster: Cluster) -> None:
@@ -160,6 +163,7 @@ def _corefile(cluster: Cluster) -> str:
     return f""".:53 {{
     bind {cluster.node_ip}
     errors
+    ready {cluster.node_ip}:{DNS_READY_PORT}
     kubernetes cluster.local in-addr.arpa {{
         kubeconfig {kubeconfig("admin")} local
         pods insecure
