@@ -129,12 +129,17 @@ class WorkQueue(Generic[K]):
         heapq.heappush(self._delays, (due, self._sequence, key))
         self._wake.set()
 
-    def retry(self, key: K) -> float:
-        """Have a key worked on again after its back-off, which doubles with each failure; says how long that is."""
+    def retry(self, key: K, *, at_least: float = 0.0) -> float:
+        """Have a key worked on again after its back-off, which doubles with each failure; says how long that is.
+
+        Args:
+            key: what failed.
+            at_least: seconds that whoever refused it asked for.
+        """
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         backoff = min(FIRST_BACKOFF * 2.0 ** min(failures, _DOUBLINGS), LAST_BACKOFF)
-        backoff *= 1 + self._random.uniform(-_JITTER, _JITTER)
+        backoff = max(at_least, backoff * (1 + self._random.uniform(-_JITTER, _JITTER)))
         self._hooks.retried(key)
         self.add_after(key, backoff)
         return backoff
@@ -202,10 +207,10 @@ class WorkQueue(Generic[K]):
         """For how many seconds a worker has been holding its key, the longest of them; 0 if all are free."""
         return self._age(self._working)
 
-    def unfinished_work(self) -> float:
-        """The seconds that all workers together have put into keys they still hold."""
+    def held(self) -> dict[K, float]:
+        """The keys that workers hold, and for how many seconds."""
         now = self._clock.monotonic()
-        return sum(now - since for since in self._working.values())
+        return {key: now - since for key, since in self._working.items()}
 
     def _age(self, since: dict[K, float]) -> float:
         return self._clock.monotonic() - min(since.values()) if since else 0.0

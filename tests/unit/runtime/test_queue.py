@@ -141,7 +141,7 @@ class TestAges:
         assert queue.oldest_ready() == 7
         queue.take()
         clock.advance(2)
-        assert (queue.oldest_ready(), queue.longest_working(), queue.unfinished_work()) == (0, 2, 2)
+        assert (queue.oldest_ready(), queue.longest_working(), queue.held()) == (0, 2, {"a": 2})
 
 
 class QueueMachine(RuleBasedStateMachine):
