@@ -83,7 +83,7 @@ def to_status(entry: Entry) -> dict[str, Any]:
 def from_status(said: dict[str, Any]) -> Entry:
     """The inverse of ``to_status``."""
     return Entry(
-        event=cast(AliasEvent, said["event"]),
+        event=cast("AliasEvent", said["event"]),
         version=str(said.get("version") or ""),
         digest=str(said.get("digest") or ""),
         previous=str(said.get("previous") or ""),

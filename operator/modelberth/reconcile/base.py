@@ -10,7 +10,7 @@ from modelberth.domain.writes import Verb, Write
 from modelberth.runtime.cache import Cache
 from modelberth.runtime.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound
 from modelberth.runtime.kube import KubeApi
-from modelberth.runtime.resources import Key, Resource, resource_of
+from modelberth.runtime.resources import NAMESPACES, Key, Resource, resource_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +148,18 @@ async def write_status(
         return False
     cache.observe(written)
     return True
+
+
+async def namespace_uid(kube: KubeApi, namespace: str) -> str:
+    """The namespace's uid: a recreated namespace is another one and has other bytes.
+
+    Raises:
+        NotFound: the namespace is gone, and everything in it is about to be.
+    """
+    home = await kube.get(NAMESPACES, None, namespace)
+    if home is None:
+        raise NotFound(404, "NotFound", f"namespace {namespace} is gone")
+    return uid_of(home)
 
 
 def send(recorder: Recorder, regarding: Object, events: Iterable[Event]) -> None:

@@ -7,13 +7,13 @@ from modelberth.api import names
 from modelberth.content.errors import FormatError
 from modelberth.domain import model_version
 from modelberth.domain.model_version import Stored
-from modelberth.domain.objects import Object, dig, is_deleting, name_of, namespace_of, uid_of
+from modelberth.domain.objects import Object, dig, is_deleting, name_of, namespace_of
 from modelberth.domain.verdicts import Standing, Verdict, blocked
-from modelberth.reconcile.base import DONE, Recorder, Result, send, write_status
+from modelberth.reconcile.base import DONE, Recorder, Result, namespace_uid, send, write_status
 from modelberth.runtime.cache import Cache
 from modelberth.runtime.clock import Clock
 from modelberth.runtime.kube import KubeApi
-from modelberth.runtime.resources import MODEL_ARTIFACTS, MODEL_VERSIONS, NAMESPACES, REGISTERED_MODELS, Key
+from modelberth.runtime.resources import MODEL_ARTIFACTS, MODEL_VERSIONS, REGISTERED_MODELS, Key
 from modelberth.store.errors import StoreError, VersionTaken
 from modelberth.store.port import StorePort
 from modelberth.store.types import ContentSummary, NewVersion, Space, VersionRecord
@@ -91,8 +91,7 @@ class ModelVersionReconciler:
 
     async def _space(self, version: Object) -> Space:
         namespace = namespace_of(version)
-        home = await self._kube.get(NAMESPACES, None, namespace)
-        return await self._store.space(namespace, uid_of(home or {"metadata": {"uid": ""}}))
+        return await self._store.space(namespace, await namespace_uid(self._kube, namespace))
 
     async def _content(self, space: Space, version: Object) -> ContentSummary | None:
         inline = dig(version, "spec", "source", "inline", "files")

@@ -9,7 +9,7 @@ from modelberth.domain import alias_history, registered_model
 from modelberth.domain.alias_history import Entry
 from modelberth.domain.objects import Object, dig, is_deleting, name_of, namespace_of, uid_of
 from modelberth.domain.registered_model import Observed
-from modelberth.reconcile.base import DONE, Recorder, Result, send, write_status
+from modelberth.reconcile.base import DONE, Recorder, Result, namespace_uid, send, write_status
 from modelberth.runtime.cache import Cache
 from modelberth.runtime.clock import Clock
 from modelberth.runtime.kube import KubeApi
@@ -17,7 +17,6 @@ from modelberth.runtime.resources import (
     MODEL_ARTIFACTS,
     MODEL_DEPLOYMENTS,
     MODEL_VERSIONS,
-    NAMESPACES,
     REGISTERED_MODELS,
     Key,
 )
@@ -126,8 +125,7 @@ class RegisteredModelReconciler:
 
     async def _append(self, model: Object, alias: str, waiting: list[Entry], *, after: int) -> tuple[list[Entry], int]:
         namespace, name = namespace_of(model), name_of(model)
-        home = await self._kube.get(NAMESPACES, None, namespace)
-        space = await self._store.space(namespace, uid_of(home or {"metadata": {"uid": ""}}))
+        space = await self._store.space(namespace, await namespace_uid(self._kube, namespace))
         for entry in waiting:
             written = await self._store.append_alias(space, _to_record(model, alias, entry), after=after)
             after = written.sequence
