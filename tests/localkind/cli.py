@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 
 from . import cluster as records
-from . import controlplane, lifecycle, loading, tools, userconfig
+from . import controlplane, lifecycle, loading, logs, tools, userconfig
 from .cluster import LEVELS
 from .host import LocalkindError, say
 
@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_delete(verbs)
     _add_get(verbs)
     _add_load(verbs)
+    _add_export(verbs)
     _add_components(verbs)
     _add_tools(verbs)
     return parser
@@ -114,6 +115,20 @@ def _load_images(arguments: argparse.Namespace) -> None:
 def _load_archives(arguments: argparse.Namespace) -> None:
     for archive in arguments.archives:
         loading.load_archive(records.require(arguments.name), archive)
+
+
+def _add_export(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    export = verbs.add_parser("export", help="write out what a cluster knows").add_subparsers(
+        required=True, metavar="KIND"
+    )
+    command = export.add_parser("logs", help="logs of components and pods, objects and events")
+    command.add_argument("folder", type=Path, help="where to; made when it is not there")
+    _name(command)
+    command.set_defaults(run=_export_logs)
+
+
+def _export_logs(arguments: argparse.Namespace) -> None:
+    logs.export(records.require(arguments.name), arguments.folder)
 
 
 def _add_components(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

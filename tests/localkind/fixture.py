@@ -99,7 +99,7 @@ class RunningCluster:
         address = {"ip": self.host_ip, "targetRef": {"kind": "Pod", **metadata}}
         subset = {"addresses": [address], "ports": [{"name": port_name, "port": process_port}]}
         stand_in = {"schedulerName": "none", "containers": [{"name": "process", "image": "localhost/pause:1"}]}
-        manifests = [
+        manifests: list[dict[str, Any]] = [
             {"kind": "Pod", "metadata": metadata, "spec": stand_in},
             {"kind": "Service", "metadata": metadata, "spec": {"ports": [{"name": port_name, "port": port}]}},
             {"kind": "Endpoints", "metadata": metadata, "subsets": [subset]},
