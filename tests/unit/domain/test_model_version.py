@@ -1,0 +1,66 @@
+"""When a ModelVersion is Ready."""
+
+import pytest
+
+from modelberth.domain.model_version import Stored, judge_artifact, judge_content, status_of, used_by
+from modelberth.domain.verdicts import Standing, Verdict
+from tests.unit.domain.builders import DIGEST_3, DIGEST_4, NOW, artifact, model, version
+
+
+@pytest.mark.parametrize(
+    ("stored", "reason", "standing"),
+    [
+        (Stored(DIGEST_4, "alice", DIGEST_4), "Ready", Standing.READY),
+        (Stored(DIGEST_3, "bob", DIGEST_4), "VersionTaken", Standing.STALLED),
+        (Stored(DIGEST_3, "bob", None), "VersionTaken", Standing.STALLED),
+        (Stored(DIGEST_4, "alice", None), "ContentMissing", Standing.WORKING),
+        (Stored(None, None, None), "ContentMissing", Standing.WORKING),
+        (Stored(None, None, DIGEST_3), "DigestMismatch", Standing.STALLED),
+    ],
+)
+def test_the_record_decides_and_the_content_has_to_be_there(stored, reason, standing):
+    """A number means one digest for ever; a pin that differs from the content is never served."""
+    verdict = judge_content(version(ready=False), stored)
+    assert (verdict.reason, verdict.standing) == (reason, standing)
+
+
+def test_a_number_of_the_other_way_of_counting_is_refused():
+    """With an example of how the artifact counts."""
+    assert judge_artifact(version(), artifact()) is None
+    verdict = judge_artifact(version(), artifact(versioning="Semantic"))
+    assert verdict.reason == "VersioningMismatch"
+    assert "name it like 1.1" in verdict.message
+    assert judge_artifact(version(), None).reason == "ArtifactNotFound"
+
+
+def test_what_was_proven_once_stays_word_for_word():
+    """Also while the store is away: nothing about a Ready version can change."""
+    ready = version()
+    away = Verdict("Waiting", Standing.UNKNOWN, "StoreUnavailable", "away")
+    status = status_of(ready, away, None, ["x"], now=NOW)
+    assert status["digest"] == DIGEST_4
+    assert status["conditions"] == ready["status"]["conditions"]
+
+
+def test_a_store_that_does_not_answer_says_nothing_about_the_content():
+    """Unknown, and what was said of Stored before is kept."""
+    away = Verdict("Waiting", Standing.UNKNOWN, "StoreUnavailable", "away")
+    by_type = {c["type"]: c for c in status_of(version(ready=False), away, None, [], now=NOW)["conditions"]}
+    assert by_type["Ready"]["status"] == "Unknown"
+    assert "Stored" not in by_type
+
+
+def test_users_are_links_and_aliases_wished_or_current():
+    """For people to see why a version cannot be deleted."""
+    wanting = model(
+        {"staging": "mnist-v4"},
+        spec={"links": {"mnist-v4": {}}},
+        status={"aliases": {"production": {"current": "mnist-v4"}}},
+    )
+    owner = artifact(aliases={"best": {"version": "mnist-v4"}})
+    assert used_by(version(), [wanting], [owner]) == [
+        "modelartifact/mnist:best",
+        "registeredmodel/digits",
+        "registeredmodel/digits:production",
+        "registeredmodel/digits:staging",
+    ]
