@@ -137,11 +137,23 @@ class ApiServer:
         Raises:
             Gone: the history does not reach back that far.
         """
-        oldest = self._compacted.get(resource, 0)
-        if version < oldest:
-            raise Gone(410, "Expired", f"too old resource version: {version} ({oldest})")
+        found = []
+        while (change := self.next_after(resource, version)) is not None:
+            found.append(change)
+            version = change.version
+        return found
+
+    def next_after(self, resource: Resource, version: int) -> Change | None:
+        """The first change of a resource after ``version``, if there is one.
+
+        Raises:
+            Gone: the history does not reach back that far.
+        """
         changes = self._history.get(resource, [])
-        return changes[bisect.bisect_right(changes, version, key=lambda change: change.version) :]
+        index = bisect.bisect_right(changes, version, key=lambda change: change.version)
+        if version < self._compacted.get(resource, 0):
+            raise Gone(410, "Expired", f"too old resource version: {version}")
+        return changes[index] if index < len(changes) else None
 
     def latest(self, resource: Resource) -> int:
         """The version of the last change of a resource."""

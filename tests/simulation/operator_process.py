@@ -6,15 +6,18 @@ write, and whatever it had in memory is gone.
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from modelberth.runtime.cache import Cache
-from modelberth.runtime.clock import Clock
-from modelberth.runtime.errors import ApiError, Conflict, Gone, NotFound
+from modelberth.runtime.clock import Clock, SystemClock
+from modelberth.runtime.errors import ApiError, Gone, NotFound
+from modelberth.runtime.metrics import Metrics
 from modelberth.runtime.queue import WorkQueue
-from modelberth.runtime.resources import Key, Object, Resource, key_of
+from modelberth.runtime.resources import Key, Object, Resource
+from modelberth.runtime.workers import Workers
+from modelberth.store.errors import StoreError
 from tests.simulation.apiserver import ApiServer, Change, copied
 from tests.simulation.virtual_loop import VirtualLoop
 
@@ -23,6 +26,11 @@ Work = tuple[str, Key]
 
 _WORKERS = 2
 _PRUNE_EVERY = 600.0
+
+
+_METRICS = Metrics(clock=SystemClock())
+"""Shared by all processes of all simulations: nobody reads them here."""
+_EXPECTED: tuple[type[Exception], ...] = (ApiError, StoreError)
 
 
 @dataclass(slots=True, eq=False)
@@ -36,19 +44,32 @@ class Call:
     answer: asyncio.Future[Any]
 
 
-class Reconciler(Protocol):
-    """What a worker asks of a reconciler."""
-
-    async def reconcile(self, key: Key) -> Any: ...
-
-
 class Brain(Protocol):
     """The part of the operator that decides: the real wiring, or a small one in the simulator's own tests."""
 
-    resources: tuple[Resource, ...]
-    reconcilers: Mapping[str, Reconciler]
+    @property
+    def reconcilers(self) -> Mapping[str, Any]:
+        """By name."""
+        ...
 
     def keys_for(self, resource: Resource, old: Object | None, new: Object | None) -> set[Work]: ...
+
+
+class _Watched:
+    """A reconciler whose bugs are noticed: errors that are not of its surroundings."""
+
+    def __init__(self, reconciler: Any, errors: list[str]) -> None:
+        self._reconciler = reconciler
+        self._errors = errors
+
+    async def reconcile(self, key: Key) -> Any:
+        try:
+            return await self._reconciler.reconcile(key)
+        except _EXPECTED:
+            raise
+        except Exception as error:
+            self._errors.append(f"{type(self._reconciler).__name__} {key}: {error!r}")
+            raise
 
 
 class OperatorProcess:
@@ -64,23 +85,25 @@ class OperatorProcess:
         self.queue: WorkQueue[Work] = WorkQueue(clock=clock, randomness=random.Random(seed))
         self._server = server
         self._loop = loop
-        self._tasks: list[asyncio.Task[None]] = []
+        self._clock = clock
+        self._main: asyncio.Task[None]
         self._cursors: dict[Resource, int] = {}
         self._last: dict[Resource, Change] = {}
         self._brain: Brain | None = None
+        self._watched: tuple[Resource, ...] = ()
 
-    def boot(self, brain: Brain) -> None:
+    def boot(self, brain: Brain, watched: Sequence[Resource]) -> None:
         """Start watching. The workers start once everything has been listed."""
         self._brain = brain
+        self._watched = tuple(watched)
         self.cache.subscribe(self._enqueue)
-        self._spawn(self._run())
+        self._main = self._loop.create_task(self._run())
 
     def abandon(self) -> None:
-        """Kill the process between two instructions."""
+        """Kill the process between two instructions: whatever its coroutines still try, no request leaves it."""
         self.alive = False
         self.calls.clear()
-        for task in self._tasks:
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        self._main.cancel()
 
     # Watching, as kopf does it: no deletes are made up after a re-list, a periodic list prunes the cache
 
@@ -90,16 +113,18 @@ class OperatorProcess:
 
     def deliver(self, resource: Resource) -> bool:
         """Hand over the next change of a resource, or list again where the watch lost its place."""
+        if resource not in self._cursors:
+            return False
         try:
-            changes = self._server.since(resource, self._cursors[resource])
+            change = self._server.next_after(resource, self._cursors[resource])
         except Gone:
             self._relist(resource)
             return True
-        if not changes:
+        if change is None:
             return False
-        self._cursors[resource] = changes[0].version
-        self._last[resource] = changes[0]
-        self._take(changes[0])
+        self._cursors[resource] = change.version
+        self._last[resource] = change
+        self._take(change)
         return True
 
     def deliver_again(self, resource: Resource) -> bool:
@@ -136,15 +161,27 @@ class OperatorProcess:
     # Working
 
     async def _run(self) -> None:
-        assert self._brain is not None
-        for resource in self._brain.resources:
+        for resource in self._watched:
             await self._prune(resource)
             self._cursors.setdefault(resource, self._server.version)
-        for _ in range(_WORKERS):
-            self._spawn(self._work())
+        assert self._brain is not None
+        watched = {name: _Watched(entry, self.errors) for name, entry in self._brain.reconcilers.items()}
+        workers = Workers(
+            queue=self.queue,
+            reconcilers=watched,
+            metrics=_METRICS,
+            clock=self._clock,
+            count=_WORKERS,
+            expected=_EXPECTED,
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(workers.run())
+            group.create_task(self._prune_now_and_then())
+
+    async def _prune_now_and_then(self) -> None:
         while True:
             await asyncio.sleep(_PRUNE_EVERY)
-            for resource in self._brain.resources:
+            for resource in self._watched:
                 await self._prune(resource)
 
     async def _prune(self, resource: Resource) -> None:
@@ -160,28 +197,6 @@ class OperatorProcess:
             self._cursors.setdefault(resource, version)
             self.cache.replace(resource, objects, since=mark)
             return
-
-    async def _work(self) -> None:
-        assert self._brain is not None
-        while (work := await self.queue.get()) is not None:
-            name, key = work
-            try:
-                result = await self._brain.reconcilers[name].reconcile(key)
-            except ApiError as error:
-                self.errors.append(f"{name} {key}: {error!r}")
-                self.queue.retry(work)
-            except Exception as error:  # noqa: BLE001 - as the operator's own workers: nothing ends a worker
-                self.errors.append(f"{name} {key}: {error!r}")
-                self.queue.retry(work)
-            else:
-                self.queue.forget(work)
-                if result is not None and result.requeue_after is not None:
-                    self.queue.add_after(work, result.requeue_after)
-            finally:
-                self.queue.done(work)
-
-    def _spawn(self, coroutine: Any) -> None:
-        self._tasks.append(self._loop.create_task(coroutine))
 
     # Calls
 
@@ -279,11 +294,3 @@ class GatedKube:
                 return
 
         await self._process.call(f"delete {resource.plural} {namespace}/{name}", perform, is_write=True)
-
-
-def key_text(obj: Object) -> str:
-    """Namespace and name, for traces."""
-    return str(key_of(obj))
-
-
-__all__ = ["Brain", "Call", "Conflict", "GatedKube", "OperatorProcess", "Work", "key_text"]

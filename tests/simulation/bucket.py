@@ -1,0 +1,187 @@
+"""The store in memory: records written once, alias histories that only grow, content that is committed or not.
+
+`Bucket` is what lies in the store and outlives every process; `GatedStore` is one process' `StorePort` onto it, each of
+its requests answered by the scheduler. A request that is refused by an outage may have been carried out all the same.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from modelberth.content.versions import Version, first_version
+from modelberth.store.errors import VersionTaken
+from modelberth.store.types import (
+    AliasEntry,
+    ContentSummary,
+    NewAliasEntry,
+    NewVersion,
+    Reservation,
+    Space,
+    VersionRecord,
+    already_said,
+)
+
+_SIZE = 1024
+
+
+class Caller(Protocol):
+    """A process: sends a request and waits for the scheduler's answer."""
+
+    async def call(
+        self, label: str, perform: Callable[[], Any], *, target: str = "kube", is_write: bool = False
+    ) -> Any: ...
+
+
+class TakenSequence(Exception):  # noqa: N818 - as the store says it: 412
+    """Another writer appended first."""
+
+
+def digest_of(text: str) -> str:
+    """A digest for content that the simulation only names."""
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+class Bucket:
+    """What lies in the store."""
+
+    def __init__(self) -> None:
+        self.records: dict[tuple[str, str, str], VersionRecord] = {}
+        self.contents: dict[tuple[str, str], ContentSummary] = {}
+        self.aliases: dict[tuple[str, str, str], list[AliasEntry]] = {}
+
+    def commit(self, space: str, digest: str) -> ContentSummary:
+        """Content arrives, every byte of it proven."""
+        summary = ContentSummary(digest=digest, file_count=1, size_bytes=_SIZE, stored_bytes=_SIZE)
+        return self.contents.setdefault((space, digest), summary)
+
+    def reserve(self, space: str, new: NewVersion) -> Reservation:
+        """Write a record if there is none; without a number, the version that has the content or the next one."""
+        known = self.numbers(space, new.artifact)
+        if new.version is None:
+            same = self.find(space, new.artifact, new.digest)
+            if same is not None:
+                return Reservation(self.records[space, new.artifact, same], created=False)
+        number = new.version or str(Version.parse(known[-1]).next() if known else first_version(new.versioning))
+        there = self.records.get((space, new.artifact, number))
+        if there is not None:
+            if there.digest != new.digest:
+                raise VersionTaken(new.artifact, number, there.digest)
+            return Reservation(there, created=False)
+        record = VersionRecord(
+            artifact=new.artifact,
+            version=number,
+            digest=new.digest,
+            created_at="2026-01-31T12:00:00Z",
+            created_by=new.created_by,
+            source=new.source,
+            spec=new.spec,
+        )
+        self.records[space, new.artifact, number] = record
+        return Reservation(record, created=True)
+
+    def numbers(self, space: str, artifact: str) -> list[str]:
+        """Every version number of an artifact, ascending."""
+        found = [number for where, name, number in self.records if (where, name) == (space, artifact)]
+        return sorted(found, key=Version.parse)
+
+    def find(self, space: str, artifact: str, digest: str) -> str | None:
+        """The first version with this content."""
+        of_digest = (n for n in self.numbers(space, artifact) if self.records[space, artifact, n].digest == digest)
+        return next(of_digest, None)
+
+    def put_entry(self, space: str, entry: AliasEntry) -> AliasEntry:
+        """Append under the next sequence if nobody has (If-None-Match).
+
+        Raises:
+            TakenSequence: somebody has.
+        """
+        history = self.aliases.setdefault((space, entry.model, entry.alias), [])
+        if len(history) + 1 != entry.sequence:
+            raise TakenSequence
+        history.append(entry)
+        return entry
+
+    def entries(self, space: str, model: str, alias: str) -> list[AliasEntry]:
+        """A history, oldest first."""
+        return list(self.aliases.get((space, model, alias), ()))
+
+
+class GatedStore:
+    """The `StorePort` of one process."""
+
+    def __init__(self, caller: Caller, bucket: Bucket) -> None:
+        self._caller = caller
+        self._bucket = bucket
+
+    async def space(self, namespace: str, namespace_uid: str) -> Space:
+        """Made from the uid: no request is needed once the space is known."""
+        return Space(id=f"space-of-{namespace_uid}", namespace=namespace, namespace_uid=namespace_uid)
+
+    async def version_record(self, space: Space, artifact: str, version: str) -> VersionRecord | None:
+        record: VersionRecord | None = await self._ask(
+            f"record {artifact}:{version}", lambda: self._bucket.records.get((space.id, artifact, version))
+        )
+        return record
+
+    async def reserve_version(self, space: Space, new: NewVersion) -> Reservation:
+        reservation: Reservation = await self._ask(
+            f"reserve {new.artifact}:{new.version}", lambda: self._bucket.reserve(space.id, new), is_write=True
+        )
+        return reservation
+
+    async def find_by_digest(self, space: Space, artifact: str, digest: str) -> str | None:
+        found: str | None = await self._ask(
+            f"find {artifact} {digest[:15]}", lambda: self._bucket.find(space.id, artifact, digest)
+        )
+        return found
+
+    async def latest_version(self, space: Space, artifact: str) -> str | None:
+        numbers = await self.versions(space, artifact)
+        return numbers[-1] if numbers else None
+
+    async def versions(self, space: Space, artifact: str) -> list[str]:
+        found: list[str] = await self._ask(f"versions of {artifact}", lambda: self._bucket.numbers(space.id, artifact))
+        return found
+
+    async def content(self, space: Space, digest: str) -> ContentSummary | None:
+        summary: ContentSummary | None = await self._ask(
+            f"content {digest[:15]}", lambda: self._bucket.contents.get((space.id, digest))
+        )
+        return summary
+
+    async def put_inline(self, space: Space, files: Mapping[str, bytes]) -> ContentSummary:
+        digest = digest_of(repr(sorted(files.items())))
+        summary: ContentSummary = await self._ask(
+            f"put inline {digest[:15]}", lambda: self._bucket.commit(space.id, digest), is_write=True
+        )
+        return summary
+
+    async def append_alias(self, space: Space, entry: NewAliasEntry, *, after: int) -> AliasEntry:
+        while True:
+            behind = (await self.alias_history(space, entry.model, entry.alias))[after:]
+            there = already_said(behind, entry)
+            if there is not None:
+                return there
+            new = AliasEntry(**asdict(entry), sequence=after + len(behind) + 1)
+            try:
+                return await self._put(space, new)
+            except TakenSequence:
+                continue
+
+    async def _put(self, space: Space, entry: AliasEntry) -> AliasEntry:
+        written: AliasEntry = await self._ask(
+            f"append {entry.model}:{entry.alias} {entry.sequence}",
+            lambda: self._bucket.put_entry(space.id, entry),
+            is_write=True,
+        )
+        return written
+
+    async def alias_history(self, space: Space, model: str, alias: str, *, last: int | None = None) -> list[AliasEntry]:
+        entries: list[AliasEntry] = await self._ask(
+            f"history {model}:{alias}", lambda: self._bucket.entries(space.id, model, alias)
+        )
+        return entries if last is None else entries[-last:]
+
+    async def _ask(self, label: str, perform: Callable[[], Any], *, is_write: bool = False) -> Any:
+        return await self._caller.call(f"store: {label}", perform, target="store", is_write=is_write)

@@ -1,0 +1,92 @@
+"""The admission rules that protect what is in use, as the chart's policies and the CRDs' CEL have them."""
+
+from typing import Any
+
+from modelberth.api import names
+from modelberth.runtime.errors import Forbidden, Invalid
+from modelberth.runtime.resources import MODEL_ARTIFACTS, MODEL_VERSIONS, REGISTERED_MODELS, Object, Resource
+from tests.simulation.apiserver import ApiServer, copied
+
+OPERATOR = "operator"
+"""What the names of operator processes begin with."""
+
+
+def admit(server: ApiServer, user: str, resource: Resource, old: Object | None, new: Object | None) -> Object | None:
+    """Let a write through, possibly stamped, or refuse it.
+
+    Raises:
+        Forbidden: a policy says no.
+        Invalid: a CEL rule of the CRD says no.
+    """
+    if new is None:
+        assert old is not None
+        _admit_delete(server, resource, old)
+        return None
+    if resource == MODEL_VERSIONS:
+        _admit_version(old, new)
+    if resource in (MODEL_ARTIFACTS, REGISTERED_MODELS) and not user.startswith(OPERATOR):
+        return _stamped(user, old, new)
+    return None
+
+
+def _admit_delete(server: ApiServer, resource: Resource, obj: Object) -> None:
+    namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
+    if resource == MODEL_VERSIONS and name in _named_anywhere(server, namespace):
+        raise Forbidden(403, "Forbidden", f"ModelVersion {name} is in use")
+    if resource == MODEL_ARTIFACTS:
+        versions = server.peek_all(MODEL_VERSIONS, namespace)
+        if any(version["spec"]["artifact"] == name for version in versions):
+            raise Forbidden(403, "Forbidden", f"ModelArtifact {name} has versions")
+
+
+def _named_anywhere(server: ApiServer, namespace: str) -> set[str]:
+    found: set[str] = set()
+    for owner in [*server.peek_all(REGISTERED_MODELS, namespace), *server.peek_all(MODEL_ARTIFACTS, namespace)]:
+        spec, status = owner.get("spec") or {}, owner.get("status") or {}
+        found |= set(spec.get("links") or {})
+        found |= {entry["version"] for entry in (spec.get("aliases") or {}).values()}
+        found |= {str(entry.get("current")) for entry in (status.get("aliases") or {}).values()}
+    return found
+
+
+def _admit_version(old: Object | None, new: Object) -> None:
+    spec = new["spec"]
+    if new["metadata"]["name"] != f"{spec['artifact']}-{spec['version']}":
+        raise Invalid(422, "Invalid", "metadata.name must be <artifact>-<version>")
+    if old is None:
+        return
+    if old["spec"] != spec:
+        raise Invalid(422, "Invalid", "spec: a version is immutable")
+    known, said = _digest(old), _digest(new)
+    if known is not None and said != known:
+        raise Invalid(422, "Invalid", "status.digest: what a version is never changes")
+
+
+def _digest(version: Object) -> str | None:
+    digest: str | None = (version.get("status") or {}).get("digest")
+    return digest
+
+
+def _stamped(user: str, old: Object | None, new: Object) -> Object:
+    """The object with `moved-by` of each changed alias set to the user and every other one as it was."""
+    before, after = _aliases(old), _aliases(new)
+    stamped = copied(new)
+    annotations: dict[str, Any] = {
+        key: text
+        for key, text in (stamped["metadata"].get("annotations") or {}).items()
+        if not key.startswith(names.MOVED_BY_DOMAIN)
+    }
+    known = (old["metadata"].get("annotations") or {}) if old else {}
+    for alias in after:
+        key = names.moved_by(alias)
+        if before.get(alias) != after[alias]:
+            annotations[key] = user
+        elif key in known:
+            annotations[key] = known[key]
+    if annotations:
+        stamped["metadata"]["annotations"] = annotations
+    return stamped
+
+
+def _aliases(obj: Object | None) -> dict[str, Any]:
+    return dict(((obj or {}).get("spec") or {}).get("aliases") or {})
