@@ -1,0 +1,113 @@
+"""`ContentStore`: the store over S3, as `port.StorePort` asks for it, and the parts of it that the registry serves."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from modelberth.store.alias_records import AliasRecords
+from modelberth.store.bucket import Bucket
+from modelberth.store.commits import Commits
+from modelberth.store.connection import Endpoint, KeyFiles
+from modelberth.store.contents import Contents
+from modelberth.store.inline import pack_inline
+from modelberth.store.sessions import Sessions
+from modelberth.store.spaces import Spaces
+from modelberth.store.types import (
+    AliasEntry,
+    ContentSummary,
+    NewAliasEntry,
+    NewVersion,
+    Reservation,
+    Space,
+    VersionRecord,
+)
+from modelberth.store.uploads import Uploads
+from modelberth.store.version_records import VersionRecords, utc_now
+
+
+def open_bucket(
+    *, endpoint: str, bucket: str, region: str, access_key_file: Path, secret_key_file: Path, ca_file: Path | None
+) -> Bucket:
+    """The bucket that the settings name. Nothing is asked of the store yet.
+
+    Raises:
+        ValueError: the endpoint is no address of a store.
+        OSError: the CA file cannot be read.
+    """
+    keys = KeyFiles(access_key_file, secret_key_file)
+    return Bucket(Endpoint(endpoint), bucket, keys, region=region, ca_file=ca_file)
+
+
+class ContentStore:
+    """Spaces, records and content of one cluster in one bucket.
+
+    Args:
+        bucket: where everything lies.
+        cluster_uid: the uid of the cluster's `kube-system` namespace.
+        now: the wall time in UTC.
+
+    Attributes:
+        contents: trees and layouts.
+        sessions: who signs URLs.
+        uploads: what a push still has to send.
+        commits: verification.
+    """
+
+    def __init__(self, bucket: Bucket, cluster_uid: str, *, now: Callable[[], datetime] = utc_now) -> None:
+        self._bucket = bucket
+        self._spaces = Spaces(bucket, cluster_uid)
+        self._versions = VersionRecords(bucket, now=now)
+        self._aliases = AliasRecords(bucket)
+        self.contents = Contents(bucket)
+        self.sessions = Sessions(bucket, now=now)
+        self.uploads = Uploads(bucket, self.sessions)
+        self.commits = Commits(bucket, self.contents)
+
+    async def space(self, namespace: str, namespace_uid: str) -> Space:
+        """See `StorePort.space`."""
+        return await self._spaces.enter(namespace, namespace_uid)
+
+    async def version_record(self, space: Space, artifact: str, version: str) -> VersionRecord | None:
+        """See `StorePort.version_record`."""
+        return await self._versions.get(space, artifact, version)
+
+    async def reserve_version(self, space: Space, new: NewVersion) -> Reservation:
+        """See `StorePort.reserve_version`."""
+        return await self._versions.reserve(space, new)
+
+    async def find_by_digest(self, space: Space, artifact: str, digest: str) -> str | None:
+        """See `StorePort.find_by_digest`."""
+        return await self._versions.find_by_digest(space, artifact, digest)
+
+    async def latest_version(self, space: Space, artifact: str) -> str | None:
+        """See `StorePort.latest_version`."""
+        given = await self._versions.all(space, artifact)
+        return given[-1] if given else None
+
+    async def versions(self, space: Space, artifact: str) -> list[str]:
+        """See `StorePort.versions`."""
+        return await self._versions.all(space, artifact)
+
+    async def content(self, space: Space, digest: str) -> ContentSummary | None:
+        """See `StorePort.content`."""
+        return await self.contents.summary(space, digest)
+
+    async def put_inline(self, space: Space, files: Mapping[str, bytes]) -> ContentSummary:
+        """See `StorePort.put_inline`."""
+        content = await asyncio.to_thread(pack_inline, files)
+        existing = await self.contents.summary(space, content.tree.digest)
+        if existing is not None:
+            return existing
+        await self.contents.put_tree(space, content.tree.digest, content.tree.to_bytes())
+        for stored in content.layout.objects:
+            await self._bucket.put(space.prefix + stored.key, content.objects[stored.digest])
+        return await self.commits.commit(space, content.tree.digest, content.layout)
+
+    async def append_alias(self, space: Space, entry: NewAliasEntry, *, after: int) -> AliasEntry:
+        """See `StorePort.append_alias`."""
+        return await self._aliases.append(space, entry, after=after)
+
+    async def alias_history(self, space: Space, model: str, alias: str, *, last: int | None = None) -> list[AliasEntry]:
+        """See `StorePort.alias_history`."""
+        return await self._aliases.history(space, model, alias, last=last)
