@@ -1,0 +1,44 @@
+"""Modelberth with a MinIO beside it, installed by the chart as on any cluster."""
+
+import base64
+from dataclasses import dataclass
+
+from demo.cluster import KUBECONFIG, Cluster
+from demo.progress import Progress
+from demo.shell import ROOT, run
+
+NAMESPACE = "modelberth"
+STORE_NODE_PORT = 30900
+BUCKET = "modelberth"
+
+
+@dataclass(frozen=True)
+class StoreRoot:
+    """The store's administrator, whom nothing in Modelberth knows; the demo forges with it."""
+
+    endpoint: str
+    user: str
+    password: str
+
+
+def install(cluster: Cluster, progress: Progress) -> StoreRoot:
+    """Install or upgrade the release, let it prove itself, and return the store's administrator."""
+    endpoint = f"{cluster.node_address()}:{STORE_NODE_PORT}"
+    values = {
+        "minio.enabled": "true",
+        "minio.service.type": "NodePort",
+        "minio.service.nodePort": str(STORE_NODE_PORT),
+        # This machine pushes from outside of the cluster, by the node's address.
+        "s3.externalEndpoint": f"http://{endpoint}",
+    }
+    helm = [str(cluster.bin / "helm"), "--kubeconfig", str(KUBECONFIG), "--namespace", NAMESPACE]
+    settings = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
+    with progress.step("helm upgrade --install modelberth"):
+        chart = str(ROOT / "charts" / "modelberth")
+        command = [*helm, "upgrade", "--install", "modelberth", chart, "--create-namespace", *settings]
+        run([*command, "--wait", "--timeout", "5m"], progress=progress)
+    with progress.step("helm test modelberth"):
+        run([*helm, "test", "modelberth", "--timeout", "3m"], progress=progress)
+    secret = cluster.get("secret", "modelberth-minio", NAMESPACE)["data"]
+    user, password = (base64.b64decode(secret[key]).decode() for key in ("rootUser", "rootPassword"))
+    return StoreRoot(endpoint, user, password)
