@@ -56,6 +56,14 @@ def work_for(resource: Resource, old: Object | None, new: Object | None, cache: 
     return set(rule(old, new, obj, cache)) if rule else set()
 
 
+def moved_aliases(old: Object | None, new: Object | None) -> Iterator[tuple[str, str]]:
+    """(alias, version) for each alias of a RegisteredModel that asks for another version than before."""
+    before, after = (dig(state, "spec", "aliases") or {} for state in (old, new))
+    for alias, entry in after.items():
+        if dig(before, alias, "version") != entry.get("version"):
+            yield alias, str(entry.get("version"))
+
+
 def _of_version(old: Object | None, new: Object | None, obj: Object, cache: Cache) -> Iterator[Work]:
     namespace = namespace_of(obj)
     yield MODEL_VERSIONS.plural, Key(namespace, name_of(obj))

@@ -44,7 +44,11 @@ class ProgressPort(Protocol):
 
 
 class RolloutMetrics(Protocol):
-    """Hears of patches, to tell how long an alias takes from being observed to being acted on."""
+    """Hears of moves and patches, to tell how long an alias takes from being observed to being acted on."""
+
+    def observed(self, namespace: str, model: str, alias: str, version: str) -> None:
+        """An alias was moved to a version."""
+        ...
 
     def patched(self, namespace: str, model: str, alias: str, version: str) -> None:
         """A Deployment has just been told to run another version."""

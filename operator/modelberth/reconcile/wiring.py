@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from modelberth.domain.model_deployment import Surroundings
-from modelberth.domain.objects import Object
+from modelberth.domain.objects import Object, name_of, namespace_of
 from modelberth.reconcile import mapping
 from modelberth.reconcile.base import Reconciler, Recorder
 from modelberth.reconcile.mapping import Work
@@ -50,9 +50,13 @@ class Wiring:
 
     reconcilers: Mapping[str, Reconciler]
     cache: Cache
+    metrics: RolloutMetrics
 
     def keys_for(self, resource: Resource, old: Object | None, new: Object | None) -> set[Work]:
         """Everything that has to be looked at again after a change."""
+        if resource == REGISTERED_MODELS and old is not None and new is not None:
+            for alias, version in mapping.moved_aliases(old, new):
+                self.metrics.observed(namespace_of(new), name_of(new), alias, version)
         return mapping.work_for(resource, old, new, self.cache)
 
 
@@ -91,4 +95,5 @@ def build(
             mapping.TRUST: RegistryTrustReconciler(kube=kube, cache=cache, surroundings=surroundings),
         },
         cache=cache,
+        metrics=metrics,
     )

@@ -76,6 +76,8 @@ _BY_STATUS: Mapping[int, type[ApiError]] = {
     422: Invalid,
 }
 _DEFAULT_RETRY_AFTER = 1.0
+_UNTYPED_PATCH = "failed to create typed patch object"
+"""How an API server (1.36) begins its answer to an apply with an unknown field or a value of another type: with 500."""
 
 
 def error_from_answer(status: int, body: Any, *, retry_after: str | None = None) -> ApiError:
@@ -89,6 +91,8 @@ def error_from_answer(status: int, body: Any, *, retry_after: str | None = None)
     reason, message = _words(status, body)
     if status == 429:
         return TooManyRequests(status, reason, message, retry_after=_seconds(retry_after))
+    if status == 500 and message.startswith(_UNTYPED_PATCH):
+        return Invalid(status, reason, message)
     if status >= 500:
         return ApiUnavailable(status, reason, message)
     if reason == "AlreadyExists":

@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal
 
 from modelberth.content.versions import Versioning
 
 VersionSource = Literal["pushed", "inline"]
 AliasEvent = Literal["Moved", "Served", "Removed"]
-
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ class NewVersion:
     versioning: Versioning = "Sequence"
     version: str | None = None
     source: VersionSource = "pushed"
-    spec: Mapping[str, Any] = field(default=_NOTHING)
+    spec: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ class VersionRecord:
     created_at: str
     created_by: str
     source: VersionSource = "pushed"
-    spec: Mapping[str, Any] = field(default=_NOTHING)
+    spec: Mapping[str, Any] = field(default_factory=dict)
     nonce: str = ""
 
 

@@ -1,0 +1,5 @@
+"""The cluster tier: a real API server and a real MinIO, shared by the run."""
+
+from tests.localkind.fixture import control_plane
+
+__all__ = ["control_plane"]
