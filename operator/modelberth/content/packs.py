@@ -7,8 +7,11 @@ every chunk lies, and readers take any packs.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from modelberth.content.chunks import CHUNK_SIZE, Chunk
+
+C = TypeVar("C", bound=Chunk)
 
 MIN_PACK_BYTES = 1024 * 1024
 MAX_PACK_BYTES = CHUNK_SIZE
@@ -22,12 +25,12 @@ def is_small(length: int) -> bool:
     return length < SMALL_CHUNK_BYTES
 
 
-def plan_packs(chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, ...]]:
+def plan_packs(chunks: Iterable[C]) -> Iterator[tuple[C, ...]]:
     """Group small chunks, given in the tree's path order without doubles, into the contents of packs.
 
     A pack ends before a chunk that would carry it past 8 MiB, and after a chunk that is a border once it has 1 MiB.
     """
-    pack: list[Chunk] = []
+    pack: list[C] = []
     size = 0
     for chunk in chunks:
         if size + chunk.length > MAX_PACK_BYTES:

@@ -1,0 +1,270 @@
+"""HTTP for bulk bytes on the standard library: pooled connections, streamed bodies both ways, patient retries.
+
+What an error says never includes the query of a URL: a presigned query is a credential.
+"""
+
+import http.client
+import json
+import re
+import select
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from random import random
+from typing import Any, Protocol, Self, TypeVar
+from urllib.parse import urlsplit
+
+from modelberth.transfer.errors import HttpFailure, TransferError, Unreachable
+
+T = TypeVar("T")
+
+BLOCK = 1024 * 1024
+
+_BUSY = frozenset({429, 500, 502, 503, 504})
+_ERROR_BODY = 64 * 1024
+_XML_CODE = re.compile(r"<Code>([A-Za-z]{1,100})</Code>")
+
+
+class Body(Protocol):
+    """What a request can send: like a file, read in blocks."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most `size`; none at the end."""
+        ...
+
+
+def describe(url: str) -> str:
+    """The URL as it may be shown: without its query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def failure(where: str, response: http.client.HTTPResponse) -> HttpFailure:
+    """The error for an answer of 400 or more; reads what is needed of its body."""
+    code, reason = _words(response.read(_ERROR_BODY))
+    return HttpFailure(where, response.status, code=code, reason=reason, retry_after=retry_after(response))
+
+
+def retry_after(response: http.client.HTTPResponse) -> float | None:
+    """The `Retry-After` of an answer in seconds; None without one (its form with a date is not used by our servers)."""
+    text = response.headers.get("Retry-After", "")
+    return float(text) if re.fullmatch(r"[0-9]{1,6}", text) else None
+
+
+def _words(body: bytes) -> tuple[str, str]:
+    """Code and sentence out of the registry's errors, a Kubernetes Status, or the store's XML (only its code: the
+    rest of it may repeat what was signed).
+    """
+    text = body.decode(errors="replace")
+    xml = _XML_CODE.search(text)
+    if xml:
+        return xml[1], ""
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return "", ""
+    if not isinstance(answer, dict):
+        return "", ""
+    error = answer.get("error")
+    if isinstance(error, dict):
+        return str(error.get("code") or ""), str(error.get("message") or "")
+    return str(answer.get("reason") or ""), str(answer.get("message") or answer.get("detail") or "")
+
+
+def is_passing(error: TransferError) -> bool:
+    """Whether trying the same again later makes sense."""
+    return isinstance(error, Unreachable) or (isinstance(error, HttpFailure) and error.status in _BUSY)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to go on trying.
+
+    Attributes:
+        seconds: give up when failures have followed each other for this long without any success in between.
+        first: the first pause in seconds; each further one doubles, up to `longest`, with jitter.
+        sleep: for tests.
+    """
+
+    seconds: float = 120.0
+    first: float = 0.2
+    longest: float = 10.0
+    sleep: Callable[[float], None] = time.sleep
+
+    def run(self, attempt: Callable[[], T]) -> T:
+        """Call `attempt` until it returns, fails for good, or patience ends.
+
+        Raises:
+            TransferError: what the last attempt raised.
+        """
+        waits = Waits(self)
+        while True:
+            try:
+                return attempt()
+            except TransferError as error:
+                waits.after(error)
+
+
+class Waits:
+    """The pauses of one operation that is tried again and again."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._pause = patience.first
+        self._waited = 0.0
+
+    def after(self, error: TransferError) -> None:
+        """Pause after a failure.
+
+        Raises:
+            TransferError: `error` itself, when it is no passing one or patience is at its end.
+        """
+        if not is_passing(error) or self._waited >= self._patience.seconds:
+            raise error
+        asked = error.retry_after if isinstance(error, HttpFailure) else None
+        pause = min(asked, self._patience.seconds) if asked is not None else self._pause * (0.5 + random())  # noqa: S311
+        self._patience.sleep(pause)
+        self._waited += pause
+        self._pause = min(self._pause * 2, self._patience.longest)
+
+    def succeeded(self) -> None:
+        """There was progress: count failures from the beginning again."""
+        self._pause = self._patience.first
+        self._waited = 0.0
+
+
+class Http:
+    """Connections to a few servers, kept alive and shared by threads; each is used by one thread at a time.
+
+    Args:
+        tls: trust for https URLs; None takes the system's.
+        timeout: seconds that one read or write of a socket may take.
+    """
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None, timeout: float = 60.0) -> None:
+        self._tls = tls
+        self._timeout = timeout
+        self._idle: dict[tuple[str, str], list[http.client.HTTPConnection]] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        with self._lock:
+            connections = [connection for idle in self._idle.values() for connection in idle]
+            self._idle.clear()
+        for connection in connections:
+            connection.close()
+
+    @contextmanager
+    def send(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | Body | None = None
+    ) -> Iterator[http.client.HTTPResponse]:
+        """One attempt at a request; the answer is open for reading inside of the `with`.
+
+        Raises:
+            Unreachable: no answer, or the connection broke while it was read inside of the `with`.
+        """
+        parts = urlsplit(url)
+        server = (parts.scheme, parts.netloc)
+        connection = self._take(server, describe(url))
+        reusable = False
+        try:
+            target = parts.path + (f"?{parts.query}" if parts.query else "")
+            connection.request(method, target or "/", body=body, headers=dict(headers or {}))  # type: ignore[arg-type]
+            with connection.getresponse() as response:
+                yield response
+                reusable = response.isclosed() and not response.will_close
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(describe(url), _explain(error)) from None
+        finally:
+            if reusable:
+                self._give_back(server, connection)
+            else:
+                connection.close()
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        limit: int = 64 * 1024 * 1024,
+    ) -> bytes:
+        """One attempt at a request with a short answer.
+
+        Returns:
+            The body of an answer below 400.
+
+        Raises:
+            HttpFailure: an answer of 400 or more.
+            Unreachable: no complete answer.
+        """
+        with self.send(method, url, headers=headers, body=body) as response:
+            if response.status >= 400:
+                raise failure(describe(url), response)
+            answer = response.read(limit + 1)
+            if len(answer) > limit:
+                raise Unreachable(describe(url), f"the answer has more than {limit} bytes")
+            if response.length:
+                raise Unreachable(describe(url), "the connection broke within the answer")
+            return answer
+
+    def _take(self, server: tuple[str, str], where: str) -> http.client.HTTPConnection:
+        while True:
+            with self._lock:
+                idle = self._idle.get(server)
+                connection = idle.pop() if idle else None
+            if connection is None:
+                return self._connect(server, where)
+            if not _has_ended(connection.sock):
+                return connection
+            connection.close()
+
+    def _give_back(self, server: tuple[str, str], connection: http.client.HTTPConnection) -> None:
+        with self._lock:
+            self._idle.setdefault(server, []).append(connection)
+
+    def _connect(self, server: tuple[str, str], where: str) -> http.client.HTTPConnection:
+        scheme, netloc = server
+        if scheme == "https":
+            if self._tls is None:
+                self._tls = ssl.create_default_context()
+            return http.client.HTTPSConnection(netloc, timeout=self._timeout, context=self._tls, blocksize=BLOCK)
+        if scheme == "http":
+            return http.client.HTTPConnection(netloc, timeout=self._timeout, blocksize=BLOCK)
+        raise TransferError(f"{where}: not an http or https URL")
+
+
+def _has_ended(sock: Any) -> bool:
+    """Whether an idle connection has something to read: the other side's end, or bytes that nobody asked for."""
+    if sock is None:
+        return True
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(sock, select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([sock], [], [], 0)[0])
+
+
+def _explain(error: OSError | http.client.HTTPException) -> str:
+    """Why there was no answer, in words that hold nothing of the request."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message}); is the CA right?"
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    if isinstance(error, socket.gaierror):
+        return "its name does not resolve"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"the connection broke ({type(error).__name__})"

@@ -1,0 +1,388 @@
+"""The registry's HTTP API v1, as a client sees it. Its URL is the registry's own or the API server's proxy to it."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+from modelberth.content.errors import FormatError
+from modelberth.content.layout import MAX_LAYOUT_BYTES, Layout, LayoutParser
+from modelberth.content.tree import MAX_TREE_BYTES, Entry, Tree, TreeParser
+from modelberth.transfer.errors import TransferError, Unreachable
+from modelberth.transfer.http import BLOCK, Body, Http, Patience, describe, failure, retry_after
+
+T = TypeVar("T")
+
+COMMIT_SECONDS = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What an address stands for."""
+
+    namespace: str
+    artifact: str
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """The version that a digest has in its artifact.
+
+    Attributes:
+        version: as `v4` or `1.1`.
+        digest: `sha256:<hex>`.
+        committed: whether the bytes are there already.
+        created: whether this call reserved it; False when the same content had the version before.
+    """
+
+    version: str
+    digest: str
+    committed: bool
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Where an object is, or goes to: `url` is None when it is in the store already."""
+
+    digest: str
+    ulid: str
+    url: str | None
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What the store holds of a version: files, their bytes, and the bytes of the objects they lie in."""
+
+    digest: str
+    file_count: int
+    size_bytes: int
+    stored_bytes: int
+
+
+class RegistryClient:
+    """Calls for the content of one namespace. Every call is idempotent and tried again while the trouble may pass.
+
+    Args:
+        http: the connections.
+        url: the registry's base, without a trailing slash needed.
+        namespace: whose content it is about.
+        credentials: gives the headers that prove who asks; called for each attempt, as tokens are rotated.
+        patience: how long to go on trying.
+    """
+
+    def __init__(
+        self,
+        http: Http,
+        url: str,
+        namespace: str,
+        *,
+        credentials: Callable[[], Mapping[str, str]],
+        patience: Patience | None = None,
+    ) -> None:
+        self._http = http
+        self._base = url.rstrip("/") + "/v1"
+        self._content = f"{self._base}/namespaces/{quote(namespace, safe='')}"
+        self._credentials = credentials
+        self.patience = patience or Patience()
+        self.namespace = namespace
+
+    def info(self) -> Mapping[str, Any]:
+        """What the registry says about itself."""
+        return _object(self._get(f"{self._base}/info"))
+
+    def resolve(self, address: str, *, desired: bool = False) -> Resolved:
+        """What an address stands for: its alias's current version, or with `desired` the wished one."""
+        query = urlencode({"address": address, "desired": str(desired).lower()})
+        answer = _object(self._get(f"{self._content}/resolve?{query}"))
+        return Resolved(
+            namespace=_text(answer, "namespace"),
+            artifact=_text(answer, "artifact"),
+            version=_text(answer, "version"),
+            digest=_text(answer, "digest"),
+        )
+
+    def tree(self, digest: str) -> Tree:
+        """The tree with this digest.
+
+        Raises:
+            TransferError: the registry's answer is no tree, or another one.
+        """
+        try:
+            entries, found = self.patience.run(lambda: self._tree_once(digest))
+        except FormatError as error:
+            raise TransferError(f"refused: the tree of {digest} that the registry gave is broken: {error}") from None
+        if found != digest:
+            raise TransferError(f"refused: the tree of {digest} that the registry gave has the digest {found}")
+        return Tree(tuple(entries), digest)
+
+    def layout(self, digest: str) -> Layout:
+        """Where the bytes of this tree lie.
+
+        Raises:
+            TransferError: the registry's answer is no layout.
+        """
+        try:
+            return self.patience.run(lambda: self._layout_once(digest))
+        except FormatError as error:
+            raise TransferError(f"refused: the layout of {digest} that the registry gave is broken: {error}") from None
+
+    def download_urls(self, digest: str, objects: Sequence[int]) -> dict[int, str]:
+        """Signed URLs for objects by their number in the layout, at most 1,000; good for 15 minutes."""
+        answer = _object(self._post(f"{self._content}/content/{digest}/urls", {"objects": list(objects)}))
+        urls = answer.get("urls")
+        if not isinstance(urls, dict):
+            raise _unexpected("urls")
+        return {int(number): str(url) for number, url in urls.items()}
+
+    def versions(self, artifact: str) -> list[Mapping[str, Any]]:
+        """The versions of an artifact, drafts included: version, digest, committed, createdAt, createdBy."""
+        return _objects(self._get(f"{self._content}/artifacts/{quote(artifact, safe='')}/versions"))
+
+    def reserve(
+        self, artifact: str, *, digest: str, versioning: str, version: str | None, spec: Mapping[str, Any]
+    ) -> Reserved:
+        """The version of this content in the artifact: the one it has, or a newly reserved one."""
+        body: dict[str, Any] = {"digest": digest, "versioning": versioning, "spec": dict(spec)}
+        if version is not None:
+            body["version"] = version
+        answer = _object(self._post(f"{self._content}/artifacts/{quote(artifact, safe='')}/versions", body))
+        return Reserved(
+            version=_text(answer, "version"),
+            digest=_text(answer, "digest"),
+            committed=answer.get("committed") is True,
+            created=answer.get("created") is True,
+        )
+
+    def put_tree(self, tree: Tree) -> None:
+        """Give the registry the tree."""
+        size = sum(len(line) for line in tree.lines())
+        url = f"{self._content}/trees/{tree.digest}"
+
+        def attempt() -> None:
+            headers = {**self._credentials(), "Content-Type": "text/plain", "Content-Length": str(size)}
+            with self._http.send("PUT", url, headers=headers, body=_Lines(tree.lines())) as response:
+                if response.status >= 400:
+                    raise failure(describe(url), response)
+                response.read()
+
+        self.patience.run(attempt)
+
+    def uploads(self, objects: Sequence[tuple[str, int]]) -> dict[str, Upload]:
+        """For objects of (SHA-256 in hex, size), at most 1,000: whether they are there, else where to send them."""
+        body = {"objects": [{"sha256": digest, "size": size} for digest, size in objects]}
+        answer = _object(self._post(f"{self._content}/uploads", body))
+        uploads = [
+            Upload(
+                digest=_text(item, "sha256"),
+                ulid=_text(item, "ulid"),
+                url=None if item.get("present") is True else _text(item, "url"),
+                headers={str(name): str(value) for name, value in (item.get("headers") or {}).items()},
+            )
+            for item in _objects(answer.get("uploads"))
+        ]
+        found = {upload.digest: upload for upload in uploads}
+        if set(found) != {digest for digest, _ in objects}:
+            raise _unexpected("uploads")
+        return found
+
+    def commit(self, digest: str, layout: Layout) -> Committed | list[str]:
+        """Ask the registry to check that all bytes are there and to make the version whole.
+
+        Returns:
+            What is stored; or the SHA-256 of the objects that are missing and must be sent again.
+
+        Raises:
+            TransferError: it refused, or was still checking after 15 minutes.
+        """
+        body = b"".join(layout.lines())
+        waited = 0.0
+        while True:
+            answer = self.patience.run(lambda: self._commit_once(digest, body))
+            if not isinstance(answer, float):
+                return answer
+            if waited >= COMMIT_SECONDS:
+                raise TransferError(f"the registry is still checking {digest}; run the same push again later")
+            self.patience.sleep(answer)
+            waited += max(answer, 0.1)
+
+    def _commit_once(self, digest: str, body: bytes) -> Committed | list[str] | float:
+        """One question: the result, what is missing, or the seconds to wait before the next one."""
+        url = f"{self._content}/commits/{digest}"
+        headers = {**self._credentials(), "Content-Type": "text/plain"}
+        with self._http.send("POST", url, headers=headers, body=body) as response:
+            if response.status not in (200, 202, 409):
+                raise failure(describe(url), response)
+            if response.status == 202:
+                response.read()
+                return retry_after(response) or 1.0
+            status, text = response.status, response.read()
+        answer = _object(_decoded(url, text))
+        if status == 409:
+            return _missing(answer)
+        return Committed(
+            digest=_text(answer, "digest"),
+            file_count=_count(answer, "fileCount"),
+            size_bytes=_count(answer, "sizeBytes"),
+            stored_bytes=_count(answer, "storedBytes"),
+        )
+
+    def history(self, model: str, alias: str) -> list[Mapping[str, Any]]:
+        """The recorded history of an alias, oldest first."""
+        path = f"models/{quote(model, safe='')}/aliases/{quote(alias, safe='')}/history"
+        return _objects(self._get(f"{self._content}/{path}"))
+
+    def post_progress(self, digest: str, done: int, total: int) -> None:
+        """Tell how far this pod's load is. One attempt: the next post comes soon."""
+        body = json.dumps({"digest": digest, "bytes": done, "total": total}).encode()
+        headers = {**self._credentials(), "Content-Type": "application/json"}
+        self._http.call("POST", f"{self._content}/progress", headers=headers, body=body)
+
+    def _get(self, url: str) -> Any:
+        return self._call("GET", url, None)
+
+    def _post(self, url: str, value: Mapping[str, Any]) -> Any:
+        return self._call("POST", url, json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+
+    def _call(self, method: str, url: str, body: bytes | None) -> Any:
+        def attempt() -> bytes:
+            headers = {**self._credentials(), "Accept": "application/json"}
+            if body is not None:
+                headers["Content-Type"] = "application/json"
+            return self._http.call(method, url, headers=headers, body=body)
+
+        return _decoded(url, self.patience.run(attempt))
+
+    def _tree_once(self, digest: str) -> tuple[list[Entry], str]:
+        parser = TreeParser()
+        entries: list[Entry] = []
+        for block in self._text_of(f"{self._content}/content/{digest}/tree", MAX_TREE_BYTES):
+            entries += parser.feed(block)
+        return entries, parser.close()
+
+    def _layout_once(self, digest: str) -> Layout:
+        parser = LayoutParser()
+        for block in self._text_of(f"{self._content}/content/{digest}/layout", MAX_LAYOUT_BYTES):
+            parser.feed(block)
+        return parser.close()
+
+    def _text_of(self, url: str, limit: int) -> Iterator[bytes]:
+        """The text in blocks. Trees and layouts are up to tens of megabytes: they are parsed as they come."""
+        with self._http.send("GET", url, headers=dict(self._credentials())) as response:
+            if response.status >= 400:
+                raise failure(describe(url), response)
+            seen = 0
+            while block := response.read(BLOCK):
+                seen += len(block)
+                if seen > limit:
+                    raise TransferError(f"refused: {describe(url)} has more than {limit} bytes")
+                yield block
+            if response.length:
+                raise Unreachable(describe(url), "the connection broke within the answer")
+
+
+class _Lines(Body):
+    """Lines as a body to send, a block at a time."""
+
+    def __init__(self, lines: Iterator[bytes]) -> None:
+        self._lines = lines
+        self._rest = b""
+
+    def read(self, size: int, /) -> bytes:
+        parts, length = [self._rest], len(self._rest)
+        while length < size and (line := next(self._lines, b"")):
+            parts.append(line)
+            length += len(line)
+        block = b"".join(parts)
+        self._rest = block[size:]
+        return block[:size]
+
+
+class UrlPages:
+    """Signed download URLs, asked for in pages when the first of a page is needed, and again when they have expired.
+
+    Args:
+        client: the registry.
+        digest: of the tree.
+        objects: the numbers of all objects that will be needed, in the order in which they will be.
+    """
+
+    PAGE = 200
+
+    def __init__(self, client: RegistryClient, digest: str, objects: Sequence[int]) -> None:
+        self._client = client
+        self._digest = digest
+        self._objects = objects
+        self._page_of = {number: place // self.PAGE for place, number in enumerate(objects)}
+        self._urls: dict[int, str] = {}
+        self._asking = threading.Lock()
+
+    def url(self, number: int) -> str:
+        """The URL of an object; the same one until `renew` says that it is of no use any more."""
+        with self._asking:
+            if number not in self._urls:
+                start = self._page_of[number] * self.PAGE
+                self._urls.update(self._client.download_urls(self._digest, self._objects[start : start + self.PAGE]))
+            try:
+                return self._urls[number]
+            except KeyError:
+                raise _unexpected("urls") from None
+
+    def renew(self, number: int, url: str) -> None:
+        """`url` was refused: ask again the next time, unless another thread has done so."""
+        with self._asking:
+            if self._urls.get(number) == url:
+                start = self._page_of[number] * self.PAGE
+                for old in self._objects[start : start + self.PAGE]:
+                    self._urls.pop(old, None)
+
+
+def _decoded(url: str, text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise TransferError(f"{describe(url)}: the answer is not JSON; is this a Modelberth registry?") from None
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise _unexpected("an object")
+    return value
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    if not isinstance(value, list):
+        raise _unexpected("a list")
+    return [_object(item) for item in value]
+
+
+def _text(answer: Mapping[str, Any], field: str) -> str:
+    value = answer.get(field)
+    if not isinstance(value, str):
+        raise _unexpected(field)
+    return value
+
+
+def _count(answer: Mapping[str, Any], field: str) -> int:
+    value = answer.get(field)
+    if not isinstance(value, int):
+        raise _unexpected(field)
+    return value
+
+
+def _missing(answer: Mapping[str, Any]) -> list[str]:
+    missing = answer.get("missing")
+    if not isinstance(missing, list) or not missing:
+        error = answer.get("error")
+        words = error.get("message") if isinstance(error, dict) else None
+        raise TransferError(str(words or "the registry refused the commit and did not say what is missing"))
+    return [str(digest) for digest in missing]
+
+
+def _unexpected(what: str) -> TransferError:
+    return TransferError(f"the registry's answer lacks {what!r}; do its version and this client's fit?")
