@@ -68,6 +68,17 @@ def _add_delete(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     _name(command)
     command.add_argument("--kubeconfig", help="file that loses its entry, besides the one it was created with")
     command.set_defaults(run=_delete)
+    several = delete.add_parser("clusters", help="remove several clusters, interrupted creations too")
+    several.add_argument("names", nargs="*", metavar="NAME")
+    several.add_argument("--all", action="store_true", help="every cluster of this machine")
+    several.set_defaults(run=_delete_several)
+
+
+def _delete_several(arguments: argparse.Namespace) -> None:
+    if arguments.all == bool(arguments.names):
+        raise LocalkindError("delete clusters: give either names or --all")
+    for name in arguments.names or records.names():
+        say(f"deleted cluster {name}" if lifecycle.delete(name) else f"there is no cluster named {name}")
 
 
 def _delete(arguments: argparse.Namespace) -> None:
@@ -84,9 +95,9 @@ def _add_get(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
 
 
 def _get_clusters(_: argparse.Namespace) -> None:
-    ready = [name for name in records.names() if (cluster := records.load(name)) is not None and cluster.ready]
-    if ready:
-        print("\n".join(ready))
+    up = [name for name in records.names() if (cluster := records.load(name)) is not None and lifecycle.is_up(cluster)]
+    if up:
+        print("\n".join(up))
     else:
         say("there are no clusters")
 

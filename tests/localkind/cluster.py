@@ -119,7 +119,8 @@ class Cluster:
 
 def state_root() -> Path:
     """The folder of all clusters of this machine; its path must not be shared by machines."""
-    return Path(os.environ.get("MODELBERTH_LOCALKIND_STATE", "/var/tmp/modelberth-localkind"))  # noqa: S108 - 0700, made below
+    chosen = os.environ.get("MODELBERTH_LOCALKIND_STATE", "/var/tmp/modelberth-localkind")  # noqa: S108 - clusters are 0700
+    return Path(chosen).absolute()
 
 
 def check_name(name: str) -> None:

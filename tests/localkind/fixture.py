@@ -7,6 +7,7 @@ it: tests then start at once.
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import tempfile
@@ -18,6 +19,9 @@ from typing import Any
 
 import pytest
 
+from .cluster import names
+
+_TEMPORARY = re.compile(r"t(?P<pid>[0-9]+)-[0-9a-f]{6}")
 LOCALKIND = Path(__file__).with_name("localkind")
 
 
@@ -136,7 +140,14 @@ def attach(name: str) -> RunningCluster:
 
 @contextmanager
 def temporary_cluster(level: str) -> Iterator[RunningCluster]:
-    """Create a cluster under a name of its own and delete it at the end."""
+    """Create a cluster under a name of its own and delete it at the end.
+
+    The name tells whose it is: clusters of test runs that were killed are deleted first.
+    """
+    for abandoned in names():
+        owner = _TEMPORARY.fullmatch(abandoned)
+        if owner is not None and not Path("/proc", owner["pid"]).exists():
+            localkind("delete", "cluster", f"--name={abandoned}")
     name = f"t{os.getpid()}-{secrets.token_hex(3)}"
     with tempfile.TemporaryDirectory(prefix="localkind-") as folder:
         try:

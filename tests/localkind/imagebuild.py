@@ -25,6 +25,7 @@ from .containers import buildah, docker_is_usable, export_image
 from .host import LocalkindError, say
 from .tools import cache_folder
 
+KEPT_ARCHIVES = 2  # of each image, in the cache
 _PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries")
 _IN_BUILD = "/etc/xdg/pip"  # where pip looks for the settings of all users, in virtual environments too
 _SKIPPED = "__pycache__"
@@ -47,13 +48,18 @@ def build(tag: str, dockerfile: Path, context: Path, arguments: Mapping[str, str
     base = baseimage.wanted_by(dockerfile.read_text())
     if base is not None and "BASE" not in arguments and not docker_is_usable():
         arguments["BASE"] = baseimage.ensure(base)
-    cached = cache_folder() / "images" / f"{_key(tag, dockerfile, context, arguments)}.tar"
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    with cached.with_suffix(".lock").open("w") as lock:
+    # A folder per image: one build of it at a time, and what is superseded goes.
+    folder = cache_folder() / "images" / hashlib.sha256(tag.encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    cached = folder / f"{_key(tag, dockerfile, context, arguments)}.tar"
+    with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not cached.exists():
             _build(tag, dockerfile, context, arguments, cached)
-    _hand_out(cached, output)
+        cached.touch()
+        for old in sorted(folder.glob("*.tar"), key=lambda file: file.stat().st_mtime)[:-KEPT_ARCHIVES]:
+            old.unlink()
+        _hand_out(cached, output)
 
 
 def _build(tag: str, dockerfile: Path, context: Path, arguments: Mapping[str, str], cached: Path) -> None:

@@ -39,10 +39,10 @@ def create(name: str, *, level: str, kubeconfig: str, retain: bool = False) -> C
     started = time.monotonic()
     with records.exclusive(name) as folder:
         existing = records.load(name)
-        if existing is not None and existing.ready:
+        if existing is not None and is_up(existing):
             raise LocalkindError(f"a cluster named {name!r} exists: delete it first, or choose another --name")
         if existing is not None:
-            say(f"removing what an interrupted creation of {name} left")
+            say(f"removing what an earlier cluster {name} left")
             _remove(existing)
             folder.mkdir(mode=0o700)
         cluster = _record(name, level, kubeconfig)
@@ -90,6 +90,11 @@ def _show_logs(cluster: Cluster) -> None:
             say(f"last words of {log.stem}:")
             for line in lines[-5:]:
                 say(f"  {line}")
+
+
+def is_up(cluster: Cluster) -> bool:
+    """Whether its creation came to the end and nobody ended it since, by a restart of the machine for example."""
+    return cluster.ready and sandbox.holder(cluster) is not None
 
 
 def delete(name: str, *, kubeconfig: str | None = None) -> bool:

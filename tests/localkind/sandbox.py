@@ -156,9 +156,9 @@ def stop(cluster: Cluster) -> None:
 
 
 def _wait_gone(init: int, cluster: Cluster) -> None:
-    """Wait for init to be gone: the kernel lets it go only after all processes of its namespace."""
+    """Wait until init has ended, or is a zombie nobody collects: before that the kernel ends all of its namespace."""
     deadline = time.monotonic() + 30
-    while Path(f"/proc/{init}/ns/pid").exists() and _read(Path(f"/proc/{init}/cmdline")):
+    while _state(Path(f"/proc/{init}")) not in ("", "Z"):
         if time.monotonic() > deadline:
             raise LocalkindError(f"processes of cluster {cluster.name!r} do not end; see `ps -ef` and try again")
         time.sleep(0.02)
@@ -205,6 +205,11 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError:  # the process has ended
         return b""
+
+
+def _state(process: Path) -> str:
+    """The letter of a process's state; empty when there is no such process."""
+    return _read(process / "stat").decode(errors="replace").rpartition(")")[2].strip()[:1]
 
 
 def _numbers_in_namespaces(process: Path) -> list[str]:
