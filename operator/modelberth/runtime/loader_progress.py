@@ -29,19 +29,19 @@ class LoaderProgressClient:
     """The registry's replicas, asked at most once in `FRESH_SECONDS`."""
 
     def __init__(
-        self, *, registry_url: str, peers: str, token_file: Path, ca_bundle: Callable[[], str], clock: Clock
+        self, *, peers_url: str, server_hostname: str, token_file: Path, ca_bundle: Callable[[], str], clock: Clock
     ) -> None:
         """Nothing is asked yet.
 
         Args:
-            registry_url: names the port, the scheme, and the host that the replicas' certificate is for.
-            peers: a host name whose addresses are all replicas.
+            peers_url: scheme, host and port; every address of the host is a replica (a headless Service).
+            server_hostname: the name that the replicas' certificate is for.
             token_file: the operator's own token for the registry's audience; read anew each time, since it rotates.
             ca_bundle: the certificates (PEM) to trust, as of now.
             clock: tells how old an answer is.
         """
-        self._url = urlsplit(registry_url)
-        self._peers = peers
+        self._peers = urlsplit(peers_url)
+        self._server_hostname = server_hostname if self._peers.scheme == "https" else None
         self._token_file = token_file
         self._ca_bundle = ca_bundle
         self._clock = clock
@@ -70,29 +70,19 @@ class LoaderProgressClient:
 
     async def _addresses(self) -> list[str]:
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(self._peers, None, type=socket.SOCK_STREAM)
+        found = await loop.getaddrinfo(self._peers.hostname, None, type=socket.SOCK_STREAM)
         return sorted({str(address[0]) for *_, address in found})
 
     async def _ask(self, session: aiohttp.ClientSession, address: str) -> list[Mapping[str, Any]]:
         host = f"[{address}]" if ":" in address else address
-        port = self._url.port or (443 if self._url.scheme == "https" else 80)
-        url = f"{self._url.scheme}://{host}:{self._port(port)}/v1/progress"
-        async with session.get(url, ssl=self._trust(), server_hostname=self._server_hostname()) as response:
+        url = f"{self._peers.scheme}://{host}:{self._peers.port}/v1/progress"
+        async with session.get(url, ssl=self._trust(), server_hostname=self._server_hostname) as response:
             response.raise_for_status()
             answer = json.loads(await response.read())
         return list(answer)
 
     def _trust(self) -> ssl.SSLContext | bool:
-        if self._url.scheme != "https":
-            return True
-        return ssl.create_default_context(cadata=self._ca_bundle())
-
-    def _server_hostname(self) -> str | None:
-        return self._url.hostname if self._url.scheme == "https" else None
-
-    def _port(self, port: int) -> int:
-        """Behind a headless Service there is no port mapping: the registry itself listens on 8443."""
-        return 8443 if port == 443 else port
+        return ssl.create_default_context(cadata=self._ca_bundle()) if self._server_hostname else True
 
 
 def latest(entries: list[Mapping[str, Any]]) -> Mapping[str, LoaderProgress]:
