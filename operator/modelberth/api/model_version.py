@@ -51,8 +51,8 @@ class InlineFile(SpecModel):
 
     text: Annotated[str, Field(max_length=262144)] | None = None
     """The file's content as text; it is stored in UTF-8."""
-    base64: Annotated[str, Field(max_length=349528, json_schema_extra={"format": "byte"})] | None = None
-    """The file's content in base64, for what is not text."""
+    base64: Annotated[str, Field(min_length=1, max_length=349528, json_schema_extra={"format": "byte"})] | None = None
+    """The file's content in base64, for what is not text. An empty file is an empty text."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
