@@ -67,7 +67,7 @@ images: ## the images, as archives in .cache/images (4 minutes once, then cached
 	@$(LOCALKIND) build minio >/dev/null
 	@tests/localkind/images.py build localhost/modelberth:0.1.0 --file images/modelberth/Dockerfile --context . --output $(IMAGES)/modelberth.tar
 	@tests/localkind/images.py build localhost/mlserver:1.7.1 --file images/mlserver/Dockerfile --context . --output $(IMAGES)/mlserver.tar
-	@tests/localkind/images.py build localhost/minio:2026-02-12 --file images/minio/Dockerfile --context "$(TOOLS)" --output $(IMAGES)/minio.tar
+	@tests/localkind/images.py build localhost/minio:2026-02-12 --file images/minio/Dockerfile --context "$(dir $(realpath $(TOOLS)/minio))" --output $(IMAGES)/minio.tar
 	@ls -lh $(IMAGES)/*.tar
 
 .PHONY: cluster

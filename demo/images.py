@@ -16,7 +16,7 @@ def bring(cluster: Cluster, progress: Progress) -> None:
     for tag, folder, context in (
         (MODELBERTH, "modelberth", ROOT),
         (MLSERVER, "mlserver", ROOT),
-        (MINIO, "minio", cluster.bin),
+        (MINIO, "minio", (cluster.bin / "minio").resolve().parent),
     ):
         archive = STATE / f"{folder}.tar"
         with progress.step(f"image {tag} (minutes once, then cached)"):
