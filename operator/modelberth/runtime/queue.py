@@ -80,6 +80,7 @@ class WorkQueue(Generic[K]):
         self._delays: list[tuple[float, int, K]] = []  # a heap; entries that _due no longer names are void
         self._sequence = 0
         self._failures: dict[K, int] = {}
+        self._last_taken = clock.monotonic()
         self._wake = asyncio.Event()
         self._closed = False
 
@@ -96,6 +97,11 @@ class WorkQueue(Generic[K]):
     def delayed(self) -> int:
         """How many keys wait for their time."""
         return len(self._due)
+
+    @property
+    def last_taken(self) -> float:
+        """When a worker last took a key, in the clock's monotonic seconds."""
+        return self._last_taken
 
     @property
     def idle(self) -> bool:
@@ -160,7 +166,7 @@ class WorkQueue(Generic[K]):
         key = next(iter(self._ready))
         since = self._ready.pop(key)
         now = self._clock.monotonic()
-        self._working[key] = now
+        self._working[key] = self._last_taken = now
         self._hooks.started(key, now - since)
         return key
 
