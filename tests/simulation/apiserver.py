@@ -5,6 +5,7 @@ nothing changes nothing. Objects in the store are never mutated in place; what g
 """
 
 import bisect
+import marshal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -66,12 +67,7 @@ T = TypeVar("T")
 
 def copied(value: T) -> T:
     """A deep copy of a JSON value."""
-    source: Any = value
-    if type(source) is dict:
-        source = {key: copied(item) for key, item in source.items()}
-    elif type(source) is list:
-        source = [copied(item) for item in source]
-    return source  # type: ignore[no-any-return]
+    return marshal.loads(marshal.dumps(value))  # type: ignore[no-any-return]  # much faster than copying in Python
 
 
 class ApiServer:

@@ -15,7 +15,7 @@ from modelberth.runtime.clock import Clock, SystemClock
 from modelberth.runtime.errors import ApiError, Gone, NotFound
 from modelberth.runtime.metrics import Metrics
 from modelberth.runtime.queue import WorkQueue
-from modelberth.runtime.resources import Key, Object, Resource
+from modelberth.runtime.resources import MODEL_DEPLOYMENTS, Key, Object, Resource, key_of
 from modelberth.runtime.workers import Workers
 from modelberth.store.errors import StoreError
 from tests.simulation.apiserver import ApiServer, Change, copied
@@ -56,13 +56,15 @@ class Brain(Protocol):
 
 
 class _Watched:
-    """A reconciler whose bugs are noticed: errors that are not of its surroundings."""
+    """A reconciler under watch: what it could know when it began, and errors that are not of its surroundings."""
 
-    def __init__(self, reconciler: Any, errors: list[str]) -> None:
+    def __init__(self, process: "OperatorProcess", reconciler: Any) -> None:
+        self._process = process
         self._reconciler = reconciler
-        self._errors = errors
+        self._errors = process.errors
 
     async def reconcile(self, key: Key) -> Any:
+        self._process.note_followers(key)
         try:
             return await self._reconciler.reconcile(key)
         except _EXPECTED:
@@ -89,6 +91,7 @@ class OperatorProcess:
         self._main: asyncio.Task[None]
         self._cursors: dict[Resource, int] = {}
         self._last: dict[Resource, Change] = {}
+        self._followers: dict[Key, list[Object]] = {}
         self._brain: Brain | None = None
         self._watched: tuple[Resource, ...] = ()
 
@@ -165,7 +168,7 @@ class OperatorProcess:
             await self._prune(resource)
             self._cursors.setdefault(resource, self._server.version)
         assert self._brain is not None
-        watched = {name: _Watched(entry, self.errors) for name, entry in self._brain.reconcilers.items()}
+        watched = {name: _Watched(self, entry) for name, entry in self._brain.reconcilers.items()}
         workers = Workers(
             queue=self.queue,
             reconcilers=watched,
@@ -197,6 +200,14 @@ class OperatorProcess:
             self._cursors.setdefault(resource, version)
             self.cache.replace(resource, objects, since=mark)
             return
+
+    def note_followers(self, key: Key) -> None:
+        """Remember which ModelDeployments were known when a reconcile began."""
+        self._followers[key] = self.cache.list(MODEL_DEPLOYMENTS, key.namespace)
+
+    def seen_followers(self, model: Object) -> list[Object]:
+        """The ModelDeployments that were known when the last reconcile of a model began."""
+        return self._followers.get(key_of(model), [])
 
     # Calls
 

@@ -226,6 +226,9 @@ class _Recorder:
 
 
 class _NoMetrics:
+    def observed(self, namespace: str, model: str, alias: str, version: str) -> None:
+        """Nobody counts here."""
+
     def patched(self, namespace: str, model: str, alias: str, version: str) -> None:
         """Nobody counts here."""
 
