@@ -66,7 +66,7 @@ class ApiClient:
         self.request("PATCH", f"{path}?fieldManager=localkind&force=true", manifest, "application/apply-patch+yaml")
 
 
-def wait_for(what: str, condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_for(what: str, condition: Callable[[], bool], seconds: float = 120) -> None:
     """Ask again and again until the condition holds; refused connections and error answers mean not yet.
 
     Raises:
@@ -81,4 +81,4 @@ def wait_for(what: str, condition: Callable[[], bool], seconds: float = 60) -> N
         except (OSError, http.client.HTTPException, ApiError) as error:
             last = error
         time.sleep(0.05)
-    raise LocalkindError(f"{what} within {seconds:.0f} s: it did not come{f' ({last})' if last else ''}")
+    raise LocalkindError(f"{what} did not come within {seconds:.0f} s{f' ({last})' if last else ''}")

@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 
 from . import cluster as records
-from . import controlplane, lifecycle, loading, logs, tools, userconfig
+from . import components, lifecycle, loading, logs, tools, userconfig
 from .cluster import LEVELS
 from .host import LocalkindError, say
 
@@ -156,11 +156,11 @@ def _add_components(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _stop(arguments: argparse.Namespace) -> None:
     cluster = records.require(arguments.name)
-    lifecycle.stop_component(cluster, arguments.component, signal.Signals[arguments.signal])
+    components.stop(cluster, arguments.component, signal.Signals[arguments.signal])
 
 
 def _start(arguments: argparse.Namespace) -> None:
-    controlplane.restart_component(records.require(arguments.name), arguments.component)
+    components.restart(records.require(arguments.name), arguments.component)
 
 
 def _add_tools(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -3,14 +3,11 @@
 import http.client
 import json
 import urllib.request
-from collections.abc import Mapping
 from pathlib import Path
 
-from . import sandbox
-from .apiclient import ApiClient, wait_for
+from . import components
+from .apiclient import ApiClient
 from .cluster import INSIDE, Cluster
-from .host import LocalkindError
-from .tools import bin_folder
 
 PKI = INSIDE / "pki"
 MINIO_USER = "localkind"
@@ -19,15 +16,15 @@ MINIO_USER = "localkind"
 def start(cluster: Cluster) -> None:
     """Start everything; returns when the API server is ready, pods could be created, and MinIO answers."""
     write_kubeconfig(cluster, "kube-controller-manager")
-    start_component(cluster, "etcd", etcd())
-    start_component(cluster, "minio", minio(), minio_environment(cluster))
-    start_component(cluster, "kube-apiserver", kube_apiserver(cluster))
+    components.start(cluster, "etcd", etcd())
+    components.start(cluster, "minio", minio(), minio_environment(cluster))
+    components.start(cluster, "kube-apiserver", kube_apiserver(cluster))
     api = ApiClient.of(cluster)
-    wait_for("a ready API server", lambda: api.request("GET", "/readyz") == "ok")
-    start_component(cluster, "kube-controller-manager", kube_controller_manager(cluster))
+    components.wait_until(cluster, "a ready API server", lambda: api.request("GET", "/readyz") == "ok")
+    components.start(cluster, "kube-controller-manager", kube_controller_manager(cluster))
     account = "/api/v1/namespaces/default/serviceaccounts/default"
-    wait_for("the default service account", lambda: bool(api.request("GET", account)))
-    wait_for("a ready MinIO", lambda: answers(f"{cluster.minio_endpoint}/minio/health/ready"))
+    components.wait_until(cluster, "the default service account", lambda: bool(api.request("GET", account)))
+    components.wait_until(cluster, "a ready MinIO", lambda: answers(f"{cluster.minio_endpoint}/minio/health/ready"))
 
 
 def etcd() -> list[str]:
@@ -131,43 +128,3 @@ def write_kubeconfig(cluster: Cluster, client: str) -> None:
         "current-context": "local",
     }
     (folder / f"{client}.kubeconfig").write_text(json.dumps(document, indent=2))
-
-
-def start_component(
-    cluster: Cluster,
-    name: str,
-    arguments: list[str],
-    environment: Mapping[str, str] | None = None,
-    runner: list[str] | None = None,
-) -> None:
-    """Start a program of the cluster and remember how, so that it can be started again after it was stopped.
-
-    Args:
-        cluster: where it runs.
-        name: the program, and what it is called from then on.
-        arguments: the program's.
-        environment: what it finds there besides PATH, HOME and LANG.
-        runner: the command that takes the arguments, where it is no built program.
-    """
-    command = [*(runner or [str(bin_folder() / name)]), *arguments]
-    folder = cluster.folder / "components"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    recipe = {"command": command, "environment": dict(environment or {})}
-    (folder / f"{name}.json").write_text(json.dumps(recipe, indent=2))
-    restart_component(cluster, name)
-
-
-def restart_component(cluster: Cluster, name: str) -> None:
-    """Start a program that the cluster was created with and that does not run now.
-
-    Raises:
-        LocalkindError: for a name the cluster was not created with, or one that runs.
-    """
-    file = cluster.folder / "components" / f"{name}.json"
-    if not file.exists():
-        known = ", ".join(sorted(entry.stem for entry in file.parent.glob("*.json")))
-        raise LocalkindError(f"cluster {cluster.name!r} has no component {name!r}: it has {known}")
-    if name in sandbox.components(cluster):
-        raise LocalkindError(f"{name} of cluster {cluster.name!r} runs already: stop it first")
-    recipe = json.loads(file.read_text())
-    sandbox.spawn(cluster, name, recipe["command"], recipe["environment"])

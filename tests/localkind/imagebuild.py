@@ -74,9 +74,11 @@ def _build(tag: str, dockerfile: Path, context: Path, arguments: Mapping[str, st
             raise LocalkindError(f"docker build {tag} failed: its reason is printed above")
     else:
         with tempfile.TemporaryDirectory(prefix="localkind-pip-") as settings:
-            _write_pip_settings(Path(settings))
+            readable = Path(settings, "pip")  # by any user of the build; the folder around it is ours only
+            readable.mkdir()
+            _write_pip_settings(readable)
             # The host's network and certificates: a build downloads as the user would, behind whatever proxy there is.
-            access = ["--network=host", "--isolation=chroot", f"--volume={settings}:{_IN_BUILD}:ro"]
+            access = ["--network=host", "--isolation=chroot", f"--volume={readable}:{_IN_BUILD}:ro"]
             buildah("bud", "--layers", *access, *what, str(context))
     fresh = cached.with_name(f".{cached.name}-{os.getpid()}")
     fresh.unlink(missing_ok=True)

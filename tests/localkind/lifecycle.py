@@ -1,9 +1,7 @@
 """Creating and deleting clusters: each step in order, and a clean slate after any failure."""
 
-import os
 import secrets
 import shutil
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +11,6 @@ from typing import Any
 
 from . import cluster as records
 from . import controlplane, host, node, pki, sandbox, tools, userconfig
-from .apiclient import wait_for
 from .cluster import Cluster
 from .host import LocalkindError, say
 
@@ -122,19 +119,6 @@ def _remove(cluster: Cluster) -> None:
     sandbox.stop(cluster)
     userconfig.remove(cluster)
     shutil.rmtree(cluster.folder)
-
-
-def stop_component(cluster: Cluster, name: str, number: signal.Signals = signal.SIGKILL) -> None:
-    """Send a signal to one component and wait until it has ended.
-
-    Raises:
-        LocalkindError: when it does not run.
-    """
-    running = sandbox.components(cluster)
-    if name not in running:
-        raise LocalkindError(f"{name} of cluster {cluster.name!r} does not run: there are {', '.join(sorted(running))}")
-    os.kill(running[name], number)
-    wait_for(f"the end of {name}", lambda: sandbox.components(cluster).get(name) != running[name])
 
 
 def describe(cluster: Cluster) -> dict[str, Any]:

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from . import loading, sandbox, storage
-from .apiclient import ApiClient, wait_for
+from . import components, loading, sandbox, storage
+from .apiclient import ApiClient
 from .cluster import INSIDE, Cluster
-from .controlplane import PKI, answers, kubeconfig, start_component, write_kubeconfig
+from .controlplane import PKI, answers, kubeconfig, write_kubeconfig
 from .host import CNI_PLUGINS
 
 DNS_READY_PORT = 8181
@@ -20,19 +20,19 @@ def start(cluster: Cluster) -> None:
         write_kubeconfig(cluster, client)
     sandbox.make_cgroups(cluster)
     _write_configuration(cluster)
-    start_component(cluster, "containerd", [f"--config={INSIDE}/conf/containerd.toml"])
-    start_component(cluster, "kube-scheduler", _kube_scheduler())
-    start_component(cluster, "kube-proxy", [f"--config={INSIDE}/conf/kube-proxy.json"])
-    start_component(cluster, "coredns", [f"-conf={INSIDE}/conf/Corefile"])
-    wait_for("containerd's socket", (cluster.folder / "containerd" / "containerd.sock").exists)
+    components.start(cluster, "containerd", [f"--config={INSIDE}/conf/containerd.toml"])
+    components.start(cluster, "kube-scheduler", _kube_scheduler())
+    components.start(cluster, "kube-proxy", [f"--config={INSIDE}/conf/kube-proxy.json"])
+    components.start(cluster, "coredns", [f"-conf={INSIDE}/conf/Corefile"])
+    components.wait_until(cluster, "containerd's socket", (cluster.folder / "containerd" / "containerd.sock").exists)
     loading.load_pause(cluster, PAUSE_IMAGE)
-    start_component(cluster, "kubelet", _kubelet(cluster))
+    components.start(cluster, "kubelet", _kubelet(cluster))
     api = ApiClient.of(cluster)
     _publish_dns(api, cluster)
     storage.start(api, cluster)
-    wait_for("a Ready node", lambda: _is_ready(api, cluster))
+    components.wait_until(cluster, "a Ready node", lambda: _is_ready(api, cluster))
     dns = f"http://{cluster.node_ip}:{DNS_READY_PORT}/ready"
-    wait_for("a ready CoreDNS", lambda: answers(dns))
+    components.wait_until(cluster, "a ready CoreDNS", lambda: answers(dns))
 
 
 def _write_configuration(cluster: Cluster) -> None:

@@ -166,18 +166,25 @@ def _wait_gone(init: int, cluster: Cluster) -> None:
 
 def cgroup_folders(cluster: Cluster) -> list[Path]:
     """The cluster's cgroup in every hierarchy of this machine: one for cgroup v2, one per controller for v1."""
-    if (_CGROUPS / "cgroup.controllers").exists():
+    if _is_cgroup_v2():
         return [_CGROUPS / cluster.cgroup]
     return [tree / cluster.cgroup for tree in sorted(_CGROUPS.iterdir()) if (tree / "cgroup.procs").exists()]
 
 
 def make_cgroups(cluster: Cluster) -> None:
     """Make the cgroup below which the kubelet keeps its pods; it clears up below it and must not see other clusters'."""
+    if _is_cgroup_v2():
+        controllers = (_CGROUPS / "cgroup.controllers").read_text().split()
+        (_CGROUPS / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in controllers))
     for folder in cgroup_folders(cluster):
         folder.mkdir(exist_ok=True)
         for setting in ("cpuset.cpus", "cpuset.mems"):  # a new cpuset of v1 is empty and takes no process
-            if not (_CGROUPS / "cgroup.controllers").exists() and (folder / setting).exists():
+            if not _is_cgroup_v2() and (folder / setting).exists():
                 (folder / setting).write_text((folder.parent / setting).read_text())
+
+
+def _is_cgroup_v2() -> bool:
+    return (_CGROUPS / "cgroup.controllers").exists()
 
 
 def _remove_cgroups(tree: Path) -> None:

@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
+from . import components
 from .apiclient import ApiClient
 from .cluster import Cluster
-from .controlplane import start_component
 
 PROVISIONER = "localkind.modelberth.io/folder"
 STORAGE_CLASS = "standard"
@@ -27,4 +27,4 @@ def start(api: ApiClient, cluster: Cluster) -> None:
     }
     api.apply(f"/apis/storage.k8s.io/v1/storageclasses/{STORAGE_CLASS}", storage_class)
     arguments = [cluster.node_ip, cluster.node_name]
-    start_component(cluster, "provisioner", arguments, runner=[sys.executable, "-I", str(_SCRIPT)])
+    components.start(cluster, "provisioner", arguments, runner=[sys.executable, "-I", str(_SCRIPT)])
