@@ -32,7 +32,7 @@ def client(registry):
 
 @pytest.fixture
 def push(client):
-    """push(folder) → (digest, Sent)."""
+    """Scan and send a folder: `push(folder)` gives (digest, Sent)."""
 
     def run(folder, workers=3):
         progress = Progress()
@@ -44,7 +44,7 @@ def push(client):
 
 @pytest.fixture
 def fetch(client):
-    """fetch(digest, target) → Loaded."""
+    """Load into a folder: `fetch(digest, target)` gives Loaded."""
 
     def run(digest, target, **options):
         return load(client, client.http, digest, str(target), workers=3, progress=Progress(), **options)

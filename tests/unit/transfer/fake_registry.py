@@ -102,19 +102,19 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self._serve()
 
-    do_PUT = do_POST = do_GET
+    do_PUT = do_POST = do_GET  # noqa: N815 (http.server's names)
 
     def _serve(self):
         path = urlsplit(self.path).path
-        self.path_only = path
-        for pattern, method, kind, action in _ROUTES:
-            match = re.fullmatch(pattern, path)
-            if match and method == self.command:
-                self.kind = kind
-                break
-        else:
+        found = [
+            (kind, action, match.groups())
+            for pattern, method, kind, action in _ROUTES
+            if method == self.command and (match := re.fullmatch(pattern, path))
+        ]
+        if not found:
             self._answer(404, {"error": {"code": "NotFound", "message": f"no such path {path}"}})
             return
+        kind, action, groups = found[0]
         with self.registry.lock:
             self.registry.requests[f"{self.command} {kind}"] += 1
             self.registry.seen_headers.append((kind, dict(self.headers)))
@@ -126,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._body()
             self._answer(self.fault, {"error": {"code": "Fault", "message": "as the test asked"}})
             return
-        action(self, *match.groups())
+        action(self, *groups)
 
     def _body(self):
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
