@@ -21,6 +21,7 @@ from pathlib import Path
 from .host import LocalkindError, require_commands, require_files, say
 
 MODULES = Path(__file__).parent / "tools"
+_GO_DEFAULT = Path("/usr/local/go/bin")
 HEARTBEAT_SECONDS = 20.0
 
 _KUBERNETES = "1.36.3"
@@ -196,16 +197,15 @@ def _key(component: Component) -> str:
 
 @cache
 def _go_version() -> str:
-    if shutil.which("go") is None:
-        raise LocalkindError(
-            "the programs of the cluster are built with Go, which is missing: install Go 1.26 or newer"
-        )
+    if shutil.which("go") is None and (_GO_DEFAULT / "go").exists():  # sudo's PATH leaves it out
+        os.environ["PATH"] += f":{_GO_DEFAULT}"
+    require_commands({"go": "golang-go"})
     # Asked in a module's folder, because its go line may select a newer toolchain than the installed one.
     answer = subprocess.run(
         ["go", "env", "GOVERSION", "GOARCH"], cwd=MODULES / "kubernetes", capture_output=True, text=True, check=False
     )
     if answer.returncode != 0:
-        raise LocalkindError(f"go does not work: {answer.stderr.strip()}; install Go 1.26 or newer")
+        raise LocalkindError(f"the installed Go cannot be used ({answer.stderr.strip()}): install Go 1.26 or newer")
     return answer.stdout
 
 
