@@ -16,8 +16,8 @@ POLL = 2.0
 """Seconds between looks at pods and loaders while a roll goes on: neither sends us events."""
 POLL_STUCK = 30.0
 RETRY_REFUSED = 60.0
-"""Seconds until a refused template is tried again: a quota or policy may have changed without an event."""
-_REFUSED = frozenset({"TemplateRefused", "TemplateForbidden"})
+"""Seconds until what was refused is tried again: a quota, a policy or somebody else's object changes without an event."""
+_REFUSED = frozenset({"TemplateRefused", "TemplateForbidden", "NameTaken"})
 
 
 @dataclass(frozen=True, slots=True)

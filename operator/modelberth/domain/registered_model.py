@@ -49,6 +49,8 @@ def judge_alias(observed: Observed, alias: str) -> Verdict:
     if not followers:
         return Verdict("Resolved", Standing.READY, "Resolved", f"{target.version}; no ModelDeployment follows")
     behind = [verdict for follower in followers if (verdict := _behind(follower, target))]
+    if not behind and all(dig(follower, "status", "state") == "Suspended" for follower in followers):
+        return Verdict("Resolved", Standing.READY, "Resolved", f"{target.version}; all that follow are scaled to zero")
     if not behind:
         return Verdict("Served", Standing.READY, "Served", f"{target.version} answers")
     return min(behind, key=lambda verdict: _URGENCY.index(verdict.state))

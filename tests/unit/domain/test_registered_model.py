@@ -48,6 +48,14 @@ def test_current_moves_only_when_every_follower_serves():
     assert (done["state"], done["current"]) == ("Served", "mnist-v4")
 
 
+def test_an_alias_whose_followers_are_scaled_to_zero_is_not_served():
+    """It stands for its version, and nobody has been seen answering."""
+    asleep = _follower("Suspended")
+    status = report_alias(_observed(followers=[asleep]), "production", now=NOW)
+    assert (status["state"], status["current"]) == ("Resolved", "mnist-v4")
+    assert judge_alias(_observed(followers=[asleep, _follower()]), "production").state == "Served"
+
+
 def test_news_of_another_generation_is_no_news():
     """A follower's status speaks of the spec that it observed."""
     stale = _follower(observedGeneration=0)
