@@ -16,7 +16,7 @@ POLL = 2.0
 """Seconds between looks at pods and loaders while a roll goes on: neither sends us events."""
 POLL_STUCK = 30.0
 RETRY_REFUSED = 60.0
-"""Seconds until what was refused is tried again: a quota, a policy or somebody else's object changes without an event."""
+"""Seconds until what was refused is tried again: quotas, policies and other people's objects send no events."""
 _REFUSED = frozenset({"TemplateRefused", "TemplateForbidden", "NameTaken"})
 
 

@@ -157,7 +157,6 @@ class Settings:
         store: where bytes lie.
         registry_url: where loaders and the operator reach the registry.
         registry_service: the registry's Service, which its certificate names.
-        registry_peers_url: every address of its host is a replica of the registry.
         registry_token_file: a file with the operator's own token for the registry's audience.
         loader_image: the image of the init container that loads models.
         watch_namespaces: serve only these; none for the whole cluster.
@@ -172,7 +171,6 @@ class Settings:
     store: StoreSettings
     registry_url: str
     registry_service: str
-    registry_peers_url: str
     registry_token_file: Path
     loader_image: str
     watch_namespaces: tuple[str, ...]
@@ -197,7 +195,6 @@ class Settings:
             store=StoreSettings.read(variables),
             registry_url=variables.url("REGISTRY_URL", f"https://{service}.{namespace}.svc"),
             registry_service=service,
-            registry_peers_url=variables.url("REGISTRY_PEERS_URL", f"https://{service}-peers.{namespace}.svc:8443"),
             registry_token_file=variables.path("REGISTRY_TOKEN_FILE", "/var/run/secrets/modelberth/token"),
             loader_image=variables.text("LOADER_IMAGE"),
             watch_namespaces=variables.words("WATCH_NAMESPACES"),

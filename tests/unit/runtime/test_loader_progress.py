@@ -1,9 +1,9 @@
-"""The registry's replicas, asked for the loaders' progress over real sockets."""
+"""The registry, asked for the loaders' progress over real sockets."""
 
 from aiohttp import web
 
 from modelberth.domain.rollouts import LoaderProgress
-from modelberth.runtime.loader_progress import LoaderProgressClient, latest
+from modelberth.runtime.loader_progress import LoaderProgressClient
 
 
 class _Clock:
@@ -38,7 +38,7 @@ def _client(port, tmp_path, clock):
     token = tmp_path / "token"
     token.write_text("secret\n")
     return LoaderProgressClient(
-        peers_url=f"http://127.0.0.1:{port}", server_hostname="x", token_file=token, ca_bundle=lambda: "", clock=clock
+        registry_url=f"http://127.0.0.1:{port}", token_file=token, ca_bundle=lambda: "", clock=clock
     )
 
 
@@ -72,8 +72,3 @@ async def test_without_a_token_nothing_is_known(tmp_path):
     client = _client(1, tmp_path, _Clock())
     (tmp_path / "token").unlink()
     assert await client.read() is None
-
-
-def test_of_a_pod_that_two_replicas_know_the_latest_word_counts():
-    """A loader reconnects to whichever replica the Service gives it."""
-    assert latest([_entry(loaded=3, idle=9), _entry(loaded=7, idle=1)])["p1"].bytes == 7
