@@ -49,6 +49,7 @@ class Bucket:
         self.records: dict[tuple[str, str, str], VersionRecord] = {}
         self.contents: dict[tuple[str, str], ContentSummary] = {}
         self.aliases: dict[tuple[str, str, str], list[AliasEntry]] = {}
+        self.writes = 0
 
     def commit(self, space: str, digest: str) -> ContentSummary:
         """Content arrives, every byte of it proven."""
@@ -78,6 +79,7 @@ class Bucket:
             spec=new.spec,
         )
         self.records[space, new.artifact, number] = record
+        self.writes += 1
         return Reservation(record, created=True)
 
     def numbers(self, space: str, artifact: str) -> list[str]:
@@ -100,6 +102,7 @@ class Bucket:
         if len(history) + 1 != entry.sequence:
             raise TakenSequence
         history.append(entry)
+        self.writes += 1
         return entry
 
     def entries(self, space: str, model: str, alias: str) -> list[AliasEntry]:

@@ -52,6 +52,8 @@ class DeploymentController:
         if newest is None:
             body = replica_set_of(deployment, wanted)
             body["metadata"]["annotations"] = {_REVISION: str(number + 1)}
+            if self._server.peek(REPLICA_SETS, namespace, body["metadata"]["name"]) is not None:
+                return False  # a predecessor's, which the collector is about to remove
             newest = self._server.create(MANAGER, REPLICA_SETS, namespace, body)
         elif int(newest["metadata"]["annotations"][_REVISION]) < number:
             renumbered: Object = copied(newest)

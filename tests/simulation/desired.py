@@ -110,6 +110,7 @@ def _model(world: World, model: Object) -> Iterator[str]:
     if told.keys() != _aliases(model).keys():
         yield f"{_named(model)}: status knows {sorted(told)}, the spec {sorted(_aliases(model))}"
         return
+    yield from _endings(world, model)
     for alias, entry in _aliases(model).items():
         wanted = entry["version"]
         where = f"{_named(model)}:{alias}"
@@ -124,6 +125,15 @@ def _model(world: World, model: Object) -> Iterator[str]:
         yield from _history(world, where, (name, alias, uid), wanted, told[alias])
 
 
+def _endings(world: World, model: Object) -> Iterator[str]:
+    """An alias that the model no longer has ends with that word."""
+    name, uid = model["metadata"]["name"], model["metadata"]["uid"]
+    for (_, owner, alias), entries in world.bucket.aliases.items():
+        is_removed = owner == name and entries[-1].uid == uid and alias not in _aliases(model)
+        if is_removed and entries[-1].event != "Removed":
+            yield f"{_named(model)}:{alias}: removed, the bucket's last entry is {entries[-1].event}"
+
+
 def _history(
     world: World, where: str, owner: tuple[str, str, str], wanted: str, told: Mapping[str, Any]
 ) -> Iterator[str]:
@@ -131,7 +141,7 @@ def _history(
     entries = world.bucket.aliases.get((world.space, name, alias), [])
     if not entries or (entries[-1].uid, entries[-1].version) != (uid, wanted):
         yield f"{where}: the bucket's last entry is {entries[-1] if entries else None}, ought to be about {wanted}"
-    elif told.get("recorded") != entries[-1].sequence:
+    elif not 1 <= told.get("recorded", 0) <= entries[-1].sequence:
         yield f"{where}: recorded {told.get('recorded')}, the bucket has {entries[-1].sequence}"
     elif told.get("state") == "Served" and entries[-1].event != "Served":
         yield f"{where}: Served, the bucket's last entry is {entries[-1].event}"

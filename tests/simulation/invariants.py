@@ -32,11 +32,12 @@ _HASH = "modelberth.io/input-hash"
 
 
 class Broken(AssertionError):  # noqa: N818 - what happened, not an error of the program
-    """An invariant does not hold. ``actions`` is the schedule up to there."""
+    """An invariant does not hold. ``seed`` and ``actions`` are the schedule that shows it."""
 
     def __init__(self, invariant: str, how: str) -> None:
         super().__init__(f"{invariant}: {how}")
         self.invariant = invariant
+        self.seed = 0
         self.actions: tuple[Action, ...] = ()
 
 
@@ -47,6 +48,7 @@ class Invariants:
         self._world = world
         self._broken: list[Broken] = []
         self.operator_writes = 0
+        self._bucket_writes = 0
         self._records: dict[tuple[str, str, str], VersionRecord] = {}
         self._histories: dict[tuple[str, str, str], tuple[AliasEntry, ...]] = {}
         self._serving = _Serving()
@@ -91,6 +93,9 @@ class Invariants:
 
     def _check_bucket(self) -> None:
         bucket = self._world.bucket
+        if bucket.writes == self._bucket_writes:
+            return
+        self._bucket_writes = bucket.writes
         for key, record in self._records.items():
             if bucket.records.get(key) != record:
                 raise Broken("a version record never changes", f"{key} was {record}, is {bucket.records.get(key)}")

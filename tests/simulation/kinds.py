@@ -74,7 +74,7 @@ def validate(resource: Resource, obj: Object, old: Object | None) -> None:
         Invalid: with all faults in one message, as the API server has it.
     """
     if resource in OWN_KINDS:
-        problems = list(_custom_faults(resource, obj))
+        problems = list(_custom_faults(resource, obj, old))
     elif resource == DEPLOYMENTS:
         problems = list(_deployment_faults(obj, old))
     elif resource == SERVICES:
@@ -89,13 +89,13 @@ def validate(resource: Resource, obj: Object, old: Object | None) -> None:
         raise Invalid(422, "Invalid", f'{resource.kind} "{name}" is invalid: {"; ".join(problems)}')
 
 
-def _custom_faults(resource: Resource, obj: Object) -> Iterator[str]:
+def _custom_faults(resource: Resource, obj: Object, old: Object | None) -> Iterator[str]:
     schema = _schemas()[resource.plural]
     properties = schema["properties"]
     for part in ("spec", "status"):
-        if part in obj:
+        if part in obj and (old is None or old.get(part) != obj[part]):  # what was right before is right
             yield from crd_schema.faults(properties.get(part, {}), obj[part], part)
-        elif part in (schema.get("required") or ()):
+        elif part not in obj and part in (schema.get("required") or ()):
             yield f"{part}: Required value"
 
 

@@ -5,6 +5,7 @@ schedule's own temper has them) and the calm (no more faults, no more edits, eve
 written any more). Whatever an invariant finds on the way, or at the end, is raised as `Broken`.
 """
 
+import itertools
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +17,12 @@ from tests.simulation import users
 from tests.simulation.controllers import PodFate, is_ready
 from tests.simulation.invariants import Broken, Invariants
 from tests.simulation.operator_process import OperatorProcess
-from tests.simulation.policies import OPERATOR
 from tests.simulation.world import NAMESPACE, Action, World
 
 STORM = 260
 """Steps of a storm."""
+Build = Callable[..., wiring.Wiring]
+"""How a process gets its reconcilers; mutations put broken ones in."""
 _LOADERS = ("loader:1", "loader:2")
 _QUIET_SECONDS = 700.0
 """Longer than the interval of the periodic list and any requeue but the longest back-off."""
@@ -31,15 +33,21 @@ _CALM_STEPS = 30_000
 class Temper:
     """How a schedule is inclined: weights of what happens, and how often requests go wrong."""
 
-    weights: dict[str, float]
+    kinds: tuple[str, ...]
+    weights: tuple[float, ...]  # cumulative
     faults: float
     pod_faults: float
 
     @classmethod
     def of(cls, rng: random.Random) -> "Temper":
         """A temper of its own for each schedule: some faults are rare in one and frequent in the next."""
-        weights = {kind: base * rng.choice((0.2, 1.0, 1.0, 3.0)) for kind, base in _WEIGHTS.items()}
-        return cls(weights, faults=rng.choice((0.0, 0.02, 0.1, 0.3)), pod_faults=rng.choice((0.0, 0.2, 0.6)))
+        weights = [base * rng.choice((0.2, 1.0, 1.0, 3.0)) for base in _WEIGHTS.values()]
+        return cls(
+            kinds=tuple(_WEIGHTS),
+            weights=tuple(itertools.accumulate(weights)),
+            faults=rng.choice((0.0, 0.02, 0.1, 0.3)),
+            pod_faults=rng.choice((0.0, 0.2, 0.6)),
+        )
 
 
 _WEIGHTS = {
@@ -71,7 +79,7 @@ class Run:
     actions: list[Action] = field(default_factory=list)
 
     @classmethod
-    def start(cls, seed: int, *, build: Callable[..., Any] = wiring.build) -> "Run":
+    def start(cls, seed: int, *, build: Build = wiring.build) -> "Run":
         """A world with nothing in it but its watchers."""
         world = World(seed, build=build)
         return cls(seed, world, users.Users(world), Invariants(world))
@@ -99,10 +107,9 @@ def storm(run: Run, steps: int = STORM) -> None:
 
 def choose_and_take(run: Run, rng: random.Random, temper: Temper) -> None:
     """One step of the storm: of the kinds of things that can happen now, one by its weight."""
-    kinds = list(temper.weights)
     action = None
     while action is None:
-        kind = rng.choices(kinds, weights=[temper.weights[kind] for kind in kinds])[0]
+        kind = rng.choices(temper.kinds, cum_weights=temper.weights)[0]
         action = _CHOICES[kind](run.world, rng, temper)
     run.take(action)
 
@@ -259,37 +266,38 @@ def _is_settled_in_failure(run: Run, pod: Any) -> bool:
     return ("refused" if fate is PodFate.REFUSED else "ImagePullBackOff") in reasons
 
 
-def run_seed(seed: int, *, steps: int = STORM, build: Callable[..., Any] = wiring.build) -> Run:
+def run_seed(seed: int, *, steps: int = STORM, build: Build = wiring.build) -> Run:
     """One whole schedule.
 
     Raises:
-        Broken: an invariant does not hold; the error carries the actions up to there.
+        Broken: an invariant does not hold; the error carries the actions of the storm up to there.
     """
-    run = Run.start(seed, build=build)
-    try:
-        storm(run, steps)
-        calm(run)
-    except Broken as broken:
-        broken.actions = tuple(run.actions)
-        raise
-    return run
+    return _whole(Run.start(seed, build=build), lambda run: storm(run, steps))
 
 
-def replay(seed: int, actions: Sequence[Action], *, build: Callable[..., Any] = wiring.build) -> Run:
+def replay(seed: int, actions: Sequence[Action], *, build: Build = wiring.build) -> Run:
     """The same actions again, those that are not possible any more left out, and then the calm.
 
     Raises:
         Broken: as `run_seed`.
     """
-    run = Run.start(seed, build=build)
-    try:
+
+    def again(run: Run) -> None:
         for action in actions:
             run.take(action)
+
+    return _whole(Run.start(seed, build=build), again)
+
+
+def _whole(run: Run, first: Callable[[Run], None]) -> Run:
+    stormy: int | None = None
+    try:
+        first(run)
+        stormy = len(run.actions)
         calm(run)
     except Broken as broken:
-        broken.actions = tuple(run.actions)
+        broken.seed, broken.actions = run.seed, tuple(run.actions[:stormy])
         raise
+    finally:
+        run.world.end()
     return run
-
-
-__all__ = ["OPERATOR", "STORM", "Run", "calm", "replay", "run_seed", "storm"]

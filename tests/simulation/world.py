@@ -109,6 +109,12 @@ class World:
         self.processes.remove(process)
         return True
 
+    def end(self) -> None:
+        """Stop what is still running, so that nothing of this world outlives it."""
+        for process in list(self.processes):
+            self.crash(process.name)
+        self.loop.run_ready()
+
     def deliver(self, name: str, plural: str) -> bool:
         """A watch hands over its next change, or lists again."""
         process = self.process(name)
