@@ -8,8 +8,10 @@ from modelberth.content.errors import FormatError
 
 Versioning = Literal["Sequence", "Semantic"]
 
-_SEQUENCE = re.compile(r"v(0|[1-9][0-9]{0,8})")
-_SEMANTIC = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
+MAX_VERSION_LENGTH = 12  # with an artifact's name of up to 50 it makes an object name that fits a label
+
+_SEQUENCE = re.compile(r"v(0|[1-9][0-9]*)")
+_SEMANTIC = re.compile(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -24,12 +26,12 @@ class Version:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The version written `v<number>` or `<major>.<minor>`, without leading zeros, at most 9 digits each.
+        """The version written `v<number>` or `<major>.<minor>`, without leading zeros, of up to 12 characters.
 
         Raises:
             FormatError: anything else.
         """
-        match = _SEQUENCE.fullmatch(text) or _SEMANTIC.fullmatch(text)
+        match = _match(text)
         if match is None:
             raise FormatError(f"version {text[:80]!a} is neither v<number> (as v4) nor <major>.<minor> (as 1.1)")
         return cls(tuple(int(group) for group in match.groups()))
@@ -57,7 +59,13 @@ def first_version(versioning: Versioning) -> Version:
 
 def is_version(text: str) -> bool:
     """Whether this is a version in either way of counting."""
-    return bool(_SEQUENCE.fullmatch(text) or _SEMANTIC.fullmatch(text))
+    return _match(text) is not None
+
+
+def _match(text: str) -> re.Match[str] | None:
+    if len(text) > MAX_VERSION_LENGTH:
+        return None
+    return _SEQUENCE.fullmatch(text) or _SEMANTIC.fullmatch(text)
 
 
 def object_name(artifact: str, version: str) -> str:

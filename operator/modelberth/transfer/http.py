@@ -3,6 +3,7 @@
 What an error says never includes the query of a URL: a presigned query is a credential.
 """
 
+import base64
 import http.client
 import json
 import re
@@ -11,16 +12,18 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import random
 from typing import Any, Protocol, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from modelberth.transfer.errors import HttpFailure, TransferError, Unreachable
 
 T = TypeVar("T")
+Headers = Mapping[str, str] | Sequence[tuple[str, str]]
+"""HTTP headers; as pairs when a name may come several times (`Impersonate-Group`)."""
 
 BLOCK = 1024 * 1024
 
@@ -143,11 +146,19 @@ class Http:
     Args:
         tls: trust for https URLs; None takes the system's.
         timeout: seconds that one read or write of a socket may take.
+        proxy_for: the URL of the HTTP proxy to go through to a URL, or None to go there directly.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, timeout: float = 60.0) -> None:
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        timeout: float = 60.0,
+        proxy_for: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
         self._tls = tls
         self._timeout = timeout
+        self._proxy_for = proxy_for
         self._idle: dict[tuple[str, str], list[http.client.HTTPConnection]] = {}
         self._lock = threading.Lock()
 
@@ -167,7 +178,7 @@ class Http:
 
     @contextmanager
     def send(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | Body | None = None
+        self, method: str, url: str, *, headers: Headers | None = None, body: bytes | Body | None = None
     ) -> Iterator[http.client.HTTPResponse]:
         """One attempt at a request; the answer is open for reading inside of the `with`.
 
@@ -180,7 +191,7 @@ class Http:
         reusable = False
         try:
             target = parts.path + (f"?{parts.query}" if parts.query else "")
-            connection.request(method, target or "/", body=body, headers=dict(headers or {}))  # type: ignore[arg-type]
+            connection.request(method, target or "/", body=body, headers=_fields(headers))  # type: ignore[arg-type]
             with connection.getresponse() as response:
                 yield response
                 reusable = response.isclosed() and not response.will_close
@@ -197,7 +208,7 @@ class Http:
         method: str,
         url: str,
         *,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
         body: bytes | None = None,
         limit: int = 64 * 1024 * 1024,
     ) -> bytes:
@@ -237,13 +248,35 @@ class Http:
 
     def _connect(self, server: tuple[str, str], where: str) -> http.client.HTTPConnection:
         scheme, netloc = server
+        if scheme not in ("http", "https"):
+            raise TransferError(f"{where}: not an http or https URL")
+        proxy = urlsplit(self._proxy_for(where) or "")
+        first = proxy.netloc.rpartition("@")[2] or netloc
         if scheme == "https":
             if self._tls is None:
                 self._tls = ssl.create_default_context()
-            return http.client.HTTPSConnection(netloc, timeout=self._timeout, context=self._tls, blocksize=BLOCK)
-        if scheme == "http":
-            return http.client.HTTPConnection(netloc, timeout=self._timeout, blocksize=BLOCK)
-        raise TransferError(f"{where}: not an http or https URL")
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                first, timeout=self._timeout, context=self._tls, blocksize=BLOCK
+            )
+        else:
+            connection = http.client.HTTPConnection(first, timeout=self._timeout, blocksize=BLOCK)
+        if proxy.netloc:
+            connection.set_tunnel(netloc, headers=_proxy_authorization(proxy))
+        return connection
+
+
+def _proxy_authorization(proxy: SplitResult) -> dict[str, str]:
+    if proxy.username is None:
+        return {}
+    pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+
+
+def _fields(headers: Headers | None) -> http.client.HTTPMessage:
+    fields = http.client.HTTPMessage()
+    for name, value in headers.items() if isinstance(headers, Mapping) else headers or ():
+        fields[name] = value
+    return fields
 
 
 def _has_ended(sock: Any) -> bool:

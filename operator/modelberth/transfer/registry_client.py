@@ -82,7 +82,7 @@ class RegistryClient:
         url: str,
         namespace: str,
         *,
-        credentials: Callable[[], Mapping[str, str]],
+        credentials: Callable[[], Sequence[tuple[str, str]]],
         patience: Patience | None = None,
     ) -> None:
         self._http = http
@@ -165,7 +165,7 @@ class RegistryClient:
         url = f"{self._content}/trees/{tree.digest}"
 
         def attempt() -> None:
-            headers = {**self._credentials(), "Content-Type": "text/plain", "Content-Length": str(size)}
+            headers = [*self._credentials(), ("Content-Type", "text/plain"), ("Content-Length", str(size))]
             with self._http.send("PUT", url, headers=headers, body=_Lines(tree.lines())) as response:
                 if response.status >= 400:
                     raise failure(describe(url), response)
@@ -214,7 +214,7 @@ class RegistryClient:
     def _commit_once(self, digest: str, body: bytes) -> Committed | list[str] | float:
         """One question: the result, what is missing, or the seconds to wait before the next one."""
         url = f"{self._content}/commits/{digest}"
-        headers = {**self._credentials(), "Content-Type": "text/plain"}
+        headers = [*self._credentials(), ("Content-Type", "text/plain")]
         with self._http.send("POST", url, headers=headers, body=body) as response:
             if response.status not in (200, 202, 409):
                 raise failure(describe(url), response)
@@ -240,7 +240,7 @@ class RegistryClient:
     def post_progress(self, digest: str, done: int, total: int) -> None:
         """Tell how far this pod's load is. One attempt: the next post comes soon."""
         body = json.dumps({"digest": digest, "bytes": done, "total": total}).encode()
-        headers = {**self._credentials(), "Content-Type": "application/json"}
+        headers = [*self._credentials(), ("Content-Type", "application/json")]
         self._http.call("POST", f"{self._content}/progress", headers=headers, body=body)
 
     def _get(self, url: str) -> Any:
@@ -251,9 +251,9 @@ class RegistryClient:
 
     def _call(self, method: str, url: str, body: bytes | None) -> Any:
         def attempt() -> bytes:
-            headers = {**self._credentials(), "Accept": "application/json"}
+            headers = [*self._credentials(), ("Accept", "application/json")]
             if body is not None:
-                headers["Content-Type"] = "application/json"
+                headers.append(("Content-Type", "application/json"))
             return self._http.call(method, url, headers=headers, body=body)
 
         return _decoded(url, self.patience.run(attempt))
@@ -273,7 +273,7 @@ class RegistryClient:
 
     def _text_of(self, url: str, limit: int) -> Iterator[bytes]:
         """The text in blocks. Trees and layouts are up to tens of megabytes: they are parsed as they come."""
-        with self._http.send("GET", url, headers=dict(self._credentials())) as response:
+        with self._http.send("GET", url, headers=self._credentials()) as response:
             if response.status >= 400:
                 raise failure(describe(url), response)
             seen = 0

@@ -24,7 +24,7 @@ def client(registry):
     with Http(timeout=5) as http:
         patience = Patience(seconds=20, sleep=lambda _: None)
         made = RegistryClient(
-            http, registry.url, "ns", credentials=lambda: {"Modelberth-Session": "s.x"}, patience=patience
+            http, registry.url, "ns", credentials=lambda: [("Modelberth-Session", "s.x")], patience=patience
         )
         made.http = http
         yield made
