@@ -1,13 +1,16 @@
 """An independent, small client of the real API server: who asks, how, and what the server answers in its own words."""
 
 import base64
+import re
 import ssl
 import tempfile
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import yaml
 
 PLURALS = {
@@ -32,6 +35,11 @@ class RefusedError(Exception):
         super().__init__(body.get("message", str(body)))
         self.status = status
         self.reason = body.get("reason")
+
+
+def refused(words: str) -> AbstractContextManager[pytest.ExceptionInfo[RefusedError]]:
+    """What follows is refused by the API server with these words."""
+    return pytest.raises(RefusedError, match=re.escape(words))
 
 
 def connect(kubeconfig: Path) -> httpx.Client:

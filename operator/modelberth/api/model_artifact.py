@@ -50,7 +50,8 @@ class ModelArtifactSpec(SpecModel):
         None
     )
     """Names for single versions of this artifact, by alias name. A map, so that several owners can each apply their
-    own entry. The alias latest exists by itself."""
+    own entry; to take your last one back by plain `kubectl apply`, keep an empty map. The alias latest exists by
+    itself."""
 
 
 class ModelArtifactStatus(ObjectStatus):

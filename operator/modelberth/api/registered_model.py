@@ -86,10 +86,11 @@ class RegisteredModelSpec(SpecModel):
         ),
     ] = None
     """The versions that belong to the model, by object name. A map, so that several owners can each apply their own
-    entry."""
+    entry; to take your last one back by plain `kubectl apply`, keep an empty map."""
     aliases: Annotated[dict[AliasName, ModelAlias] | None, Field(json_schema_extra=alias_names("spec.aliases"))] = None
     """What each alias shall stand for, by alias name; ModelDeployments follow. A map, so that several owners can each
-    apply their own entry."""
+    apply their own entry; to take your last one back by plain `kubectl apply`, keep an empty map, else kubectl deletes
+    the others' entries too."""
 
 
 class AliasMove(StatusModel):

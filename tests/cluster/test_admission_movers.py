@@ -1,0 +1,102 @@
+"""Who moved an alias is stamped by the API server, and nobody writes another's name."""
+
+import pytest
+
+from modelberth.api.names import moved_by
+from tests.cluster.api_server import Api
+from tests.cluster.installed import admission, api
+from tests.cluster.manifests import artifact, model
+
+__all__ = ["admission", "api"]
+
+PLURALS = {"RegisteredModel": "registeredmodels", "ModelArtifact": "modelartifacts"}
+kinds = pytest.mark.parametrize(("kind", "make"), [("RegisteredModel", model), ("ModelArtifact", artifact)])
+
+
+def people(api: Api, kind: str) -> tuple[Api, Api]:
+    """Two users who may edit objects of a kind."""
+    for user in ("alice", "bob"):
+        api.allow(user, "modelberth.io", PLURALS[kind], "get", "create", "update", "patch")
+    return api.as_user("alice"), api.as_user("bob")
+
+
+def stamps(obj: dict) -> dict[str, str]:
+    annotations = obj["metadata"].get("annotations", {})
+    return {key: value for key, value in annotations.items() if key.startswith("moved-by.modelberth.io/")}
+
+
+def moved(**aliases: str | None) -> dict:
+    return {"spec": {"aliases": {name: version and {"version": version} for name, version in aliases.items()}}}
+
+
+@kinds
+def test_each_alias_has_its_own_mover(api: Api, kind: str, make):
+    """A user's name goes to the aliases that this user changed; the others keep theirs."""
+    alice, bob = people(api, kind)
+    made = alice.create(make("{aliases: {one: {version: mnist-v1}, two: {version: mnist-v1}}}", name="mnist"))
+    assert stamps(made) == {moved_by("one"): "alice", moved_by("two"): "alice"}
+    changed = bob.merge(kind, "mnist", moved(two="mnist-v2", three="mnist-v3"))
+    assert stamps(changed) == {moved_by("one"): "alice", moved_by("two"): "bob", moved_by("three"): "bob"}
+
+
+@kinds
+def test_a_stamp_is_not_forged(api: Api, kind: str, make):
+    """Stamps that a user writes, changes or removes are put back as they were."""
+    alice, bob = people(api, kind)
+    forged = make("{aliases: {one: {version: mnist-v1}}}", name="mnist")
+    forged["metadata"]["annotations"] = {moved_by("one"): "bob", moved_by("nothing"): "bob", "note": "kept"}
+    made = alice.create(forged)
+    assert made["metadata"]["annotations"] == {moved_by("one"): "alice", "note": "kept"}
+    for value in ("carol", None):
+        changed = bob.merge(kind, "mnist", {"metadata": {"annotations": {moved_by("one"): value}}})
+        assert stamps(changed) == {moved_by("one"): "alice"}
+    added = bob.merge(kind, "mnist", {"metadata": {"annotations": {moved_by("new"): "carol"}}})
+    assert stamps(added) == {moved_by("one"): "alice"}
+    bare = api.get(kind, "mnist")
+    del bare["metadata"]["annotations"]
+    assert stamps(bob.replace(bare)) == {moved_by("one"): "alice"}
+
+
+@kinds
+def test_a_change_with_a_forged_stamp_is_the_changers(api: Api, kind: str, make):
+    """Whoever moves an alias and writes somebody else's name next to it is named all the same."""
+    alice, bob = people(api, kind)
+    alice.create(make("{aliases: {one: {version: mnist-v1}}}", name="mnist"))
+    change = moved(one="mnist-v2") | {"metadata": {"annotations": {moved_by("one"): "alice"}}}
+    assert stamps(bob.merge(kind, "mnist", change)) == {moved_by("one"): "bob"}
+
+
+@kinds
+def test_who_removed_an_alias(api: Api, kind: str, make):
+    """A removed alias names its remover until the next change."""
+    alice, bob = people(api, kind)
+    alice.create(make("{aliases: {one: {version: mnist-v1}, two: {version: mnist-v1}}}", name="mnist"))
+    removed = bob.merge(kind, "mnist", moved(two=None))
+    assert stamps(removed) == {moved_by("one"): "alice", moved_by("two"): "bob"}
+    later = alice.merge(kind, "mnist", {"metadata": {"labels": {"tag": "x"}}})
+    assert stamps(later) == {moved_by("one"): "alice"}
+    assert stamps(alice.merge(kind, "mnist", moved(one=None))) == {moved_by("one"): "alice"}
+
+
+def test_only_changes_of_aliases_count(api: Api):
+    """Links, description and labels move no alias; a note on why an alias moved does."""
+    alice, bob = people(api, "RegisteredModel")
+    alice.create(model("{aliases: {one: {version: mnist-v1}}}"))
+    other = {"spec": {"description": "x", "links": {"mnist-v1": {}}}, "metadata": {"labels": {"tag": "x"}}}
+    assert stamps(bob.merge("RegisteredModel", "digits", other)) == {moved_by("one"): "alice"}
+    why = {"spec": {"aliases": {"one": {"change": {"reason": "better"}}}}}
+    assert stamps(bob.merge("RegisteredModel", "digits", why)) == {moved_by("one"): "bob"}
+
+
+def test_a_model_without_aliases_has_no_stamps(api: Api):
+    """Where nothing is aliased, nothing is written."""
+    alice, _ = people(api, "RegisteredModel")
+    assert "annotations" not in alice.create(model())["metadata"]
+
+
+def test_every_alias_may_be_stamped(api: Api):
+    """64 aliases with the longest names get 64 stamps."""
+    names = [f"{'a' * 37}-{number:02}" for number in range(64)]
+    many = ", ".join(f"{name}: {{version: mnist-v1}}" for name in names)
+    made = api.create(model(f"{{aliases: {{{many}}}}}"))
+    assert len(stamps(made)) == 64
