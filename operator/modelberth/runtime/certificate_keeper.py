@@ -78,6 +78,11 @@ class CertificateKeeper:
             raise ApiUnavailable(0, "NotYet", "the registry's certificates were not read yet")
         return self._bundle
 
+    @property
+    def known_bundle(self) -> str:
+        """As `bundle`, but "" while it was not read yet."""
+        return self._bundle or ""
+
     async def reconcile(self, key: Key) -> LookAgain:
         """Read both Secrets, do what has to be done, look again within the hour.
 

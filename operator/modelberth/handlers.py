@@ -1,0 +1,252 @@
+"""kopf at the rim: it watches, and every event goes into the cache. Nothing is handled in here.
+
+kopf runs in a thread with an event loop of its own, for two reasons. When it ends it cancels *every* task of its loop
+that is younger than itself, and it ends whenever a watch meets an error it does not know; so nothing of ours may live
+there, and it is started again with a back-off. And what it does with each event (a deep copy, a difference) does not
+hold up the loop in which reconciles run.
+
+kopf finds out what the cluster serves only when it starts, and silently leaves out what is not served then. So it is
+not started before all of it is.
+"""
+
+import asyncio
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import aiohttp
+import kopf
+from aiohttp.client_middlewares import ClientHandlerType
+
+from modelberth.operator_main import WatchSinks, run_operator
+from modelberth.runtime.connection import Connection
+from modelberth.runtime.health import WATCH_SECONDS
+from modelberth.runtime.http_session import Observer, open_session
+from modelberth.runtime.watches import Watch
+
+_UNSERVED_SECONDS = 2.0
+_FIRST_PAUSE, _LAST_PAUSE = 1.0, 30.0
+_SETTLED_SECONDS = 60.0
+_STOP_SECONDS = 5.0
+_REQUEST_SECONDS = 30.0
+_CONNECT_SECONDS = 5.0
+_CHUNK = 500
+
+log = logging.getLogger(__name__)
+
+
+def main() -> int:
+    """`python -m modelberth operator`; the exit status."""
+    return run_operator(KopfWatcher)
+
+
+class KopfWatcher:
+    """Runs kopf again and again until it is stopped."""
+
+    def __init__(
+        self,
+        *,
+        connection: Connection,
+        watches: Sequence[Watch],
+        namespaces: Sequence[str],
+        sinks: WatchSinks,
+        observe: Observer,
+    ) -> None:
+        """Nothing runs yet.
+
+        Args:
+            connection: to the API server.
+            watches: what to watch.
+            namespaces: where; none for everywhere.
+            sinks: who hears of what, in the event loop that is running now.
+            observe: hears of every answer of the API server, in kopf's thread.
+        """
+        self._connection = connection
+        self._watches = watches
+        self._namespaces = namespaces
+        self._sinks = sinks
+        self._observe = observe
+        self._main_loop = asyncio.get_running_loop()
+        self._stopping = threading.Event()
+        self._stop_kopf: Callable[[], object] | None = None
+        self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        _quieten()
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """End all watches, or leave them to the end of the process if they take too long."""
+        self._stopping.set()
+        if self._stop_kopf is not None:
+            self._stop_kopf()
+        await asyncio.to_thread(self._thread.join, _STOP_SECONDS)
+
+    def _run(self) -> None:
+        pause = _FIRST_PAUSE
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                asyncio.run(self._once())
+                outcome = "ended"
+            except Exception as error:  # noqa: BLE001 (whatever ended kopf, the answer is to start it again)
+                outcome = f"{type(error).__name__}: {error}"
+            if self._stopping.is_set():
+                return
+            pause = _FIRST_PAUSE if time.monotonic() - began > _SETTLED_SECONDS else min(2 * pause, _LAST_PAUSE)
+            wait = pause * random.uniform(0.8, 1.2)  # noqa: S311 (spreads load, hides nothing)
+            log.error(
+                "the watches ended and are started again", extra={"outcome": outcome, "in_seconds": round(wait, 1)}
+            )
+            self._tell(self._sinks.restarted)
+            self._stopping.wait(wait)
+
+    async def _once(self) -> None:
+        """kopf, from its start to its end."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._stop_kopf = lambda: loop.call_soon_threadsafe(stop.set)
+        pulse = _Pulse(self._watches, self._namespaces, connection=self._connection, tell=self._tell, sinks=self._sinks)
+        try:
+            session = await open_session(self._connection, observe=self._observe, middlewares=(pulse,), connections=0)
+            async with session:
+                if not await self._served(session, stop):
+                    return
+                await kopf.operator(
+                    registry=self._registry(session),
+                    settings=kopf_settings(self._watches),
+                    clusterwide=not self._namespaces,
+                    namespaces=list(self._namespaces),
+                    stop_flag=stop,
+                )
+        finally:
+            self._stop_kopf = None
+
+    async def _served(self, session: aiohttp.ClientSession, stop: asyncio.Event) -> bool:
+        """Wait until the API server serves all that is to be watched; False if stopped before."""
+        while not stop.is_set() and not self._stopping.is_set():
+            try:
+                missing = await unserved(session, self._connection.server, self._watches)
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                missing = [f"anything: {error or type(error).__name__}"]
+            if not missing:
+                return True
+            self._tell(self._sinks.trying)
+            log.warning("the API server does not serve what is to be watched", extra={"missing": missing})
+            await asyncio.sleep(_UNSERVED_SECONDS)
+        return False
+
+    def _registry(self, session: aiohttp.ClientSession) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+
+        async def log_in(**_: Any) -> kopf.AiohttpSession:
+            return kopf.AiohttpSession(server=self._connection.server, aiohttp_session=session)
+
+        async def take(*, event: Mapping[str, Any], **_: Any) -> None:
+            self._tell(self._sinks.event, event["type"], event["object"])
+
+        kopf.on.login(registry=registry)(log_in)
+        for watch in self._watches:
+            resource = watch.resource
+            kopf.on.event(resource.group, resource.version, resource.plural, registry=registry)(take)
+        return registry
+
+    def _tell(self, sink: Callable[..., None], *arguments: Any) -> None:
+        """Hand something over to the event loop of everybody else."""
+        try:
+            self._main_loop.call_soon_threadsafe(sink, *arguments)
+        except RuntimeError:  # that loop is closed: the process ends
+            self._stopping.set()
+
+
+def kopf_settings(watches: Sequence[Watch]) -> kopf.OperatorSettings:
+    """Make kopf a source of events and nothing else: it writes nothing, elects nobody, discovers nothing later."""
+    settings = kopf.OperatorSettings()
+    settings.peering.standalone = True
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.process.ultimate_exiting_timeout = None
+    settings.watching.server_timeout = WATCH_SECONDS
+    settings.watching.chunk_size = _CHUNK
+    settings.networking.request_timeout = _REQUEST_SECONDS
+    settings.networking.connect_timeout = _CONNECT_SECONDS
+    settings.networking.error_backoffs = (0.5, 1, 2, 4)
+    for watch in watches:
+        if watch.labels:
+            resource = watch.resource
+            selector = ",".join(f"{name}={value}" for name, value in sorted(watch.labels.items()))
+            settings.watching.label_selectors[resource.group, resource.version, resource.plural] = selector
+    return settings
+
+
+async def unserved(session: aiohttp.ClientSession, server: str, watches: Sequence[Watch]) -> list[str]:
+    """The watched resources that the API server does not serve (yet): CRDs take a moment.
+
+    Raises:
+        aiohttp.ClientError: the API server did not answer.
+    """
+    missing = []
+    versions = {(watch.resource.group, watch.resource.version) for watch in watches}
+    for group, version in sorted(versions):
+        path = f"/apis/{group}/{version}" if group else f"/api/{version}"
+        timeout = aiohttp.ClientTimeout(total=_REQUEST_SECONDS, sock_connect=_CONNECT_SECONDS)
+        async with session.get(server + path, timeout=timeout) as response:
+            if response.status not in {200, 404}:
+                response.raise_for_status()
+            found = await response.json() if response.status == 200 else {}
+        served = {entry["name"] for entry in found.get("resources", [])}
+        missing += [
+            watch.name
+            for watch in watches
+            if (watch.resource.group, watch.resource.version) == (group, version)
+            and watch.resource.plural not in served
+        ]
+    return missing
+
+
+class _Pulse:
+    """Sees each request that kopf makes: proof of a watch's life, and of when it began anew after a list."""
+
+    def __init__(
+        self,
+        watches: Sequence[Watch],
+        namespaces: Sequence[str],
+        *,
+        connection: Connection,
+        tell: Callable[..., None],
+        sinks: WatchSinks,
+    ) -> None:
+        prefix = connection.server.split("://", 1)[1].partition("/")[2]
+        root = f"/{prefix}" if prefix else ""
+        everywhere: Sequence[str | None] = namespaces or [None]
+        self._watches = {
+            root + watch.resource.path(namespace): (watch.name, watch.where(namespace))
+            for watch in watches
+            for namespace in everywhere
+        }
+        self._listing: set[str] = set()
+        self._tell = tell
+        self._sinks = sinks
+
+    async def __call__(self, request: aiohttp.ClientRequest, handler: ClientHandlerType) -> aiohttp.ClientResponse:
+        if request.url.path not in self._watches:
+            return await handler(request)
+        name, where = self._watches[request.url.path]
+        self._tell(self._sinks.alive, where)
+        response = await handler(request)
+        self._tell(self._sinks.alive, where)
+        if request.url.query.get("watch") != "true":
+            self._listing.add(request.url.path)
+        elif response.status == 200 and request.url.path in self._listing:
+            self._listing.discard(request.url.path)
+            self._tell(self._sinks.began, name)
+        return response
+
+
+def _quieten() -> None:
+    """Drop a warning: kopf says that signals are ignored outside of the main thread; they are ours to handle."""
+    logging.getLogger("kopf._core.reactor.running").addFilter(lambda record: "OS signals" not in record.getMessage())
