@@ -6,6 +6,8 @@ the client's five minutes. A conditional PUT goes through the client's `_put_obj
 """
 
 import asyncio
+import base64
+import binascii
 import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +33,8 @@ THREADS = 16
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 8.0
 RETRIES = 1
+CHECKSUM_HEADER = "x-amz-checksum-sha256"
+_META = "x-amz-meta-"
 _CONFLICT_ATTEMPTS = 5
 _BUSY = frozenset({408, 429})
 _ABSENT = frozenset({"NoSuchKey", "NoSuchBucket", "ResourceNotFound"})
@@ -57,11 +61,19 @@ class SessionKeys:
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """An object: its key, its size in bytes, and the metadata it was stored with (where it was asked for)."""
+    """An object.
+
+    Attributes:
+        key: where it lies.
+        size: in bytes.
+        metadata: what it was stored with; only from `head`.
+        sha256: in hex, if the store itself computed it when the object came in; only from `head`.
+    """
 
     key: str
     size: int
     metadata: Mapping[str, str] = field(default_factory=dict)
+    sha256: str | None = None
 
 
 class Bucket:
@@ -90,7 +102,7 @@ class Bucket:
         self.name = name
         self.region = region
         self._keys = keys
-        self._http = _pool(ca_file)
+        self._http = connection_pool(ca_file)
         self._client = Minio(
             endpoint.host,
             credentials=_Rotating(keys),
@@ -105,9 +117,12 @@ class Bucket:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._http.clear()
 
-    async def put(self, key: str, body: bytes, *, metadata: Mapping[str, str] | None = None) -> None:
-        """Store an object, over what may be there."""
-        await self._run(lambda: self._put(key, body, _as_headers(metadata)))
+    async def put(
+        self, key: str, body: bytes, *, metadata: Mapping[str, str] | None = None, sha256: str | None = None
+    ) -> None:
+        """Store an object, over what may be there; with `sha256` (hex) the store checks the bytes and remembers it."""
+        checksum = {} if sha256 is None else {CHECKSUM_HEADER: checksum_of(sha256)}
+        await self._run(lambda: self._put(key, body, {**_as_headers(metadata), **checksum}))
 
     async def put_if_absent(self, key: str, body: bytes, *, metadata: Mapping[str, str] | None = None) -> bool:
         """Store an object unless there is one.
@@ -176,13 +191,21 @@ class Bucket:
         """
         return await self._run(lambda: self._assume_role(policy, seconds))
 
+    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> tuple[int, bytes]:
+        """A request as anybody could send it who was given the URL: nothing of our identity goes along.
+
+        Returns:
+            Status and body of the answer.
+        """
+        return await self._run(lambda: self._send(method, url, headers, body))
+
     async def expiry_rules(self) -> list[ExpiryRule]:
         """The enabled lifecycle rules that remove or archive current objects; none where there is no lifecycle."""
         return await self._run(self._expiry_rules)
 
     async def versioning(self) -> str:
         """`Enabled`, `Suspended` or `Off`."""
-        return await self._run(lambda: str(self._client.get_bucket_versioning(self.name).status))
+        return await self._run(lambda: str(self._client.get_bucket_versioning(self.name).status or "Off"))
 
     async def _run(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: self._translated(call))
@@ -203,12 +226,14 @@ class Bucket:
 
     def _head(self, key: str) -> ObjectInfo | None:
         try:
-            found = self._client.stat_object(self.name, key)
+            found = self._client.stat_object(self.name, key, extra_headers={"x-amz-checksum-mode": "ENABLED"})
         except S3Error as error:
             if error.code == "NoSuchKey":
                 return None
             raise
-        return ObjectInfo(key, int(found.size or 0), _own_metadata(found.metadata or {}))
+        headers = {name.lower(): value for name, value in (found.metadata or {}).items()}
+        sha256 = _hex_of(headers.get(CHECKSUM_HEADER, ""))
+        return ObjectInfo(key, int(found.size or 0), _own_metadata(headers), sha256)
 
     def _list(self, prefix: str, start_after: str | None, limit: int | None) -> list[ObjectInfo]:
         found: list[ObjectInfo] = []
@@ -217,6 +242,10 @@ class Bucket:
             if limit is not None and len(found) >= limit:
                 break
         return found
+
+    def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        answer = self._http.urlopen(method, url, body=body, headers=dict(headers), redirect=False)
+        return answer.status, answer.data
 
     def _assume_role(self, policy: Mapping[str, Any], seconds: int) -> SessionKeys:
         pair = self._keys()
@@ -296,7 +325,8 @@ class _Rotating(Provider):
         return Credentials(pair.access_key, pair.secret_key)
 
 
-def _pool(ca_file: Path | None) -> urllib3.PoolManager:
+def connection_pool(ca_file: Path | None) -> urllib3.PoolManager:
+    """Connections that give up within seconds, trusting the file's certificates (the system's without one)."""
     return urllib3.PoolManager(
         maxsize=THREADS,
         # Every request of ours may be sent twice: see put_if_absent; AssumeRole only makes one more session.
@@ -309,12 +339,25 @@ def _pool(ca_file: Path | None) -> urllib3.PoolManager:
 
 
 def _as_headers(metadata: Mapping[str, str] | None) -> dict[str, str]:
-    return {f"x-amz-meta-{name}": value for name, value in (metadata or {}).items()}
+    return {f"{_META}{name}": value for name, value in (metadata or {}).items()}
 
 
 def _own_metadata(headers: Mapping[str, str]) -> dict[str, str]:
-    named = ((name.lower(), value) for name, value in headers.items())
-    return {name.removeprefix("x-amz-meta-"): value for name, value in named if name.startswith("x-amz-meta-")}
+    return {name.removeprefix(_META): value for name, value in headers.items() if name.startswith(_META)}
+
+
+def checksum_of(sha256: str) -> str:
+    """A SHA-256 in hex as `x-amz-checksum-sha256` carries it."""
+    return base64.b64encode(bytes.fromhex(sha256)).decode()
+
+
+def _hex_of(checksum: str) -> str | None:
+    """The inverse; None for no checksum, or for one over the checksums of parts (`…-3`)."""
+    try:
+        raw = base64.b64decode(checksum, validate=True)
+    except binascii.Error:
+        return None
+    return raw.hex() if len(raw) == 32 else None
 
 
 def _status_of(error: ServerError | InvalidResponseError) -> int:

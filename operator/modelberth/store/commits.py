@@ -1,7 +1,8 @@
 """Commit: prove that a layout holds every byte of a tree, then write it. Idempotent, and safe to repeat anywhere.
 
-What the store verified itself (an object that is one chunk: its PUT was signed for its SHA-256) is only asked for its
-size; packs are read and each piece is hashed, because their inner borders are nothing but the client's claim.
+An object whose SHA-256 the store computed itself when it came in is taken by its word; any other one is read and hashed
+(a store that keeps no checksums, or bytes that somebody put there by another way). Packs are read in any case, and each
+piece is hashed: their inner borders are nothing but the client's claim.
 """
 
 import asyncio
@@ -18,8 +19,8 @@ from modelberth.store.errors import NotFound, StoreError, Tampered
 from modelberth.store.types import ContentSummary, Space
 
 _AT_ONCE = 16
-_PACKS_AT_ONCE = 4
-"""Packs held in memory at a time: 8 MiB each."""
+_READ_AT_ONCE = 4
+"""Objects held in memory at a time: 8 MiB each."""
 
 
 class Incomplete(StoreError):  # noqa: N818 (named after what is)
@@ -31,7 +32,15 @@ class Incomplete(StoreError):  # noqa: N818 (named after what is)
 
     def __init__(self, missing: Iterable[str]) -> None:
         self.missing = tuple(sorted(missing))
-        super().__init__(f"{len(self.missing)} objects are missing: upload these again and commit again")
+        super().__init__(f"{len(self.missing)} objects are missing or wrong: upload them again and commit again")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Digests that are missing or have the wrong size or checksum, and numbers of objects without a checksum."""
+
+    missing: set[str]
+    unproven: set[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +59,17 @@ class Commits:
         Raises:
             NotFound: the tree was never stored.
             FormatError: the layout is not complete for the tree, or a pack does not hold what it claims.
-            Incomplete: objects are missing.
+            Incomplete: objects are missing, or have other bytes.
         """
         tree = await self.contents.tree(space, digest)
         existing = await self._existing(space, digest)
-        if existing is not None and not await self._missing(space, existing.objects):
+        if existing is not None and not (await self._look(space, existing)).missing:
             return summarise(tree, existing)
         await asyncio.to_thread(layout.check_complete, tree)
-        missing = await self._missing(space, layout.objects)
-        if missing:
-            raise Incomplete(missing)
-        await self._verify_packs(space, layout)
+        seen = await self._look(space, layout)
+        wrong = await self._read(space, layout, seen.unproven)
+        if seen.missing or wrong:
+            raise Incomplete({*seen.missing, *wrong})
         summary = summarise(tree, layout)
         await self.contents.write_layout(space, layout, summary)
         return summary
@@ -71,27 +80,43 @@ class Commits:
         except (NotFound, Tampered):
             return None
 
-    async def _missing(self, space: Space, objects: tuple[StoredObject, ...]) -> set[str]:
+    async def _look(self, space: Space, layout: Layout) -> _Seen:
         missing: set[str] = set()
-        for start in range(0, len(objects), _AT_ONCE):
-            page = objects[start : start + _AT_ONCE]
+        unproven: set[int] = set()
+        for start in range(0, len(layout.objects), _AT_ONCE):
+            page = layout.objects[start : start + _AT_ONCE]
             found = await asyncio.gather(*(self.bucket.head(space.prefix + stored.key) for stored in page))
-            for stored, info in zip(page, found, strict=True):
-                if info is None or info.size != stored.size:
+            for number, (stored, info) in enumerate(zip(page, found, strict=True), start):
+                if info is None or info.size != stored.size or info.sha256 not in (None, stored.digest):
                     missing.add(stored.digest)
-        return missing
+                elif info.sha256 is None:
+                    unproven.add(number)
+        return _Seen(missing, unproven)
 
-    async def _verify_packs(self, space: Space, layout: Layout) -> None:
-        packs = list(_packs(layout).items())
-        for start in range(0, len(packs), _PACKS_AT_ONCE):
-            page = packs[start : start + _PACKS_AT_ONCE]
-            await asyncio.gather(*(self._verify_pack(space, layout.objects[number], pieces) for number, pieces in page))
+    async def _read(self, space: Space, layout: Layout, unproven: set[int]) -> set[str]:
+        """The digests of objects that have other bytes than they should; packs that lie about their pieces raise."""
+        pieces = _packs(layout)
+        numbers = sorted(unproven | pieces.keys())
+        wrong: set[str] = set()
+        for start in range(0, len(numbers), _READ_AT_ONCE):
+            page = numbers[start : start + _READ_AT_ONCE]
+            found = await asyncio.gather(
+                *(self._is_right(space, layout.objects[number], pieces.get(number, [])) for number in page)
+            )
+            wrong |= {layout.objects[number].digest for number, right in zip(page, found, strict=True) if not right}
+        return wrong
 
-    async def _verify_pack(self, space: Space, stored: StoredObject, pieces: list[tuple[str, Piece]]) -> None:
-        body = await self.bucket.get(space.prefix + stored.key, limit=MAX_OBJECT_BYTES)
-        wrong = await asyncio.to_thread(_first_wrong, body, pieces)
-        if wrong is not None:
-            raise FormatError(f"layout: chunk {wrong} is not what lies at its place in the object {stored.digest}")
+    async def _is_right(self, space: Space, stored: StoredObject, pieces: list[tuple[str, Piece]]) -> bool:
+        try:
+            body = await self.bucket.get(space.prefix + stored.key, limit=MAX_OBJECT_BYTES)
+        except (NotFound, Tampered):
+            return False
+        if await asyncio.to_thread(_sha256, body) != stored.digest:
+            return False
+        lie = await asyncio.to_thread(_first_wrong, body, pieces)
+        if lie is not None:
+            raise FormatError(f"layout: chunk {lie} is not what lies at its place in the object {stored.digest}")
+        return True
 
 
 def _packs(layout: Layout) -> dict[int, list[tuple[str, Piece]]]:
@@ -101,6 +126,10 @@ def _packs(layout: Layout) -> dict[int, list[tuple[str, Piece]]]:
         if not layout.is_whole_object(piece):
             packs[piece.object].append((digest, piece))
     return packs
+
+
+def _sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
 
 
 def _first_wrong(body: bytes, pieces: list[tuple[str, Piece]]) -> str | None:

@@ -101,7 +101,8 @@ class ContentStore:
             return existing
         await self.contents.put_tree(space, content.tree.digest, content.tree.to_bytes())
         for stored in content.layout.objects:
-            await self._bucket.put(space.prefix + stored.key, content.objects[stored.digest])
+            body = content.objects[stored.digest]
+            await self._bucket.put(space.prefix + stored.key, body, sha256=stored.digest)
         return await self.commits.commit(space, content.tree.digest, content.layout)
 
     async def append_alias(self, space: Space, entry: NewAliasEntry, *, after: int) -> AliasEntry:

@@ -5,7 +5,6 @@ promise that the store keeps: a PUT with these signed headers can store exactly 
 once. Only keys of an STS session sign: see sessions.py.
 """
 
-import base64
 import hashlib
 import hmac
 from dataclasses import dataclass
@@ -13,11 +12,11 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import quote
 
-from modelberth.store.bucket import SessionKeys
+from modelberth.store.bucket import CHECKSUM_HEADER, SessionKeys, checksum_of
 from modelberth.store.connection import Endpoint
 
 URL_SECONDS = 15 * 60
-UPLOAD_HEADERS = ("content-length", "host", "if-none-match", "x-amz-checksum-sha256")
+UPLOAD_HEADERS = ("content-length", "host", "if-none-match", CHECKSUM_HEADER)
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _PAYLOAD = "UNSIGNED-PAYLOAD"
@@ -70,10 +69,10 @@ class Presigner:
 
     def put(self, key: str, hex_digest: str, size: int) -> Upload:
         """A URL that stores the content of this SHA-256 and size at this key, unless something is there."""
-        checksum = base64.b64encode(bytes.fromhex(hex_digest)).decode()
-        headers = f"content-length:{size}\nhost:{self._host}\nif-none-match:*\nx-amz-checksum-sha256:{checksum}\n"
+        checksum = checksum_of(hex_digest)
+        headers = f"content-length:{size}\nhost:{self._host}\nif-none-match:*\n{CHECKSUM_HEADER}:{checksum}\n"
         url = self._signed("PUT", key, "%3B".join(UPLOAD_HEADERS), headers)
-        return Upload(url, {"If-None-Match": "*", "x-amz-checksum-sha256": checksum})
+        return Upload(url, {"If-None-Match": "*", CHECKSUM_HEADER: checksum})
 
     def _signed(self, method: str, key: str, names: str, headers: str) -> str:
         path = self._path + quote(key)

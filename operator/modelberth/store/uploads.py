@@ -1,7 +1,8 @@
 """What a push still has to send, and the URLs to send it to.
 
-An object that lies under its digest was verified by the store when it came in (its PUT was signed for that digest), so
-being there is enough to be used again; a space never learns what another one has.
+An object is used again only if the store itself computed the SHA-256 under which it lies. Being there is not enough:
+some stores let the holder of one upload URL put other bytes under any key of the space. What another space has is never
+looked at.
 """
 
 import asyncio
@@ -50,21 +51,31 @@ class Uploads:
         self._bucket = bucket
         self._sessions = sessions
 
-    async def plan(self, space: Space, wanted: Sequence[WantedObject], endpoint: Endpoint) -> UploadPlan:
-        """Which of these objects are there, and a presigned PUT for each of the others."""
+    async def plan(self, space: Space, wanted: Sequence[WantedObject], endpoint: Endpoint, *, who: str) -> UploadPlan:
+        """Which of these objects are there, and a presigned PUT for each of the others.
+
+        Args:
+            space: where they are looked for and go to.
+            wanted: what the push needs.
+            endpoint: the address at which the caller reaches the store.
+            who: names the push (see `sessions.Sessions.writer`).
+        """
         present = await asyncio.gather(*(self._find(space, item) for item in wanted))
-        presigner, expires_at = await self._sessions.presigner(space, "writer", endpoint)
+        signer = await self._sessions.writer(space, endpoint, who=who)
         planned = []
         for item, found in zip(wanted, present, strict=True):
-            ulid = found or new_ulid()
+            ulid = found or new_ulid(signer.series)
             key = keys.uploads(space, item.digest) + ulid
-            upload = None if found else presigner.put(key, item.digest, item.size)
+            upload = None if found else signer.presigner.put(key, item.digest, item.size)
             planned.append(PlannedObject(item.digest, ulid, upload))
-        return UploadPlan(tuple(planned), expires_at)
+        return UploadPlan(tuple(planned), signer.expires_at)
 
     async def _find(self, space: Space, wanted: WantedObject) -> str | None:
-        """The upload that has this content; another size cannot have it, and tells that somebody swapped it."""
-        for info in await self._bucket.list_objects(keys.uploads(space, wanted.digest)):
-            if info.size == wanted.size:
-                return keys.last_part(info.key)
+        """The upload that has this content, by the store's own word."""
+        for listed in await self._bucket.list_objects(keys.uploads(space, wanted.digest)):
+            if listed.size != wanted.size:
+                continue
+            info = await self._bucket.head(listed.key)
+            if info is not None and info.sha256 == wanted.digest:
+                return keys.last_part(listed.key)
         return None

@@ -1,0 +1,75 @@
+"""Who asks: a pod by its projected token, or a user by a TransferSession. Nobody else is answered."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from modelberth.api.transfer_session import Operation
+
+POD_NAME = "authentication.kubernetes.io/pod-name"
+POD_UID = "authentication.kubernetes.io/pod-uid"
+_SERVICE_ACCOUNT = "system:serviceaccount:"
+
+
+@dataclass(frozen=True, slots=True)
+class PodCaller:
+    """A service account, as the API server's TokenReview describes it.
+
+    Attributes:
+        user: `system:serviceaccount:<namespace>:<name>`.
+        uid: of the account.
+        groups: the account's.
+        extra: what else the review said; names the pod if the token is bound to one.
+    """
+
+    user: str
+    uid: str
+    groups: tuple[str, ...]
+    extra: dict[str, list[str]] = field(hash=False)
+
+    @classmethod
+    def from_review(cls, user: dict[str, Any]) -> "PodCaller":
+        """The caller that `status.user` of a TokenReview names."""
+        extra = {str(name): [str(value) for value in values] for name, values in (user.get("extra") or {}).items()}
+        groups = tuple(str(group) for group in user.get("groups") or ())
+        return cls(str(user.get("username", "")), str(user.get("uid", "")), groups, extra)
+
+    @property
+    def namespace(self) -> str:
+        """The account's namespace; empty for a user that is no service account."""
+        return self.user.removeprefix(_SERVICE_ACCOUNT).partition(":")[0] if self._is_account else ""
+
+    @property
+    def pod(self) -> str:
+        """The pod's name; empty if the token is bound to none."""
+        return (self.extra.get(POD_NAME) or [""])[0]
+
+    @property
+    def pod_uid(self) -> str:
+        """The pod's uid; empty if the token is bound to none."""
+        return (self.extra.get(POD_UID) or [""])[0]
+
+    @property
+    def _is_account(self) -> bool:
+        return self.user.startswith(_SERVICE_ACCOUNT)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCaller:
+    """A user, by a TransferSession that the API server let them create.
+
+    Attributes:
+        user: as the API server knows them.
+        namespace: the session's.
+        uid: the session's.
+        operation: what it is for.
+        artifact: the only ModelArtifact it is for; None for any.
+    """
+
+    user: str
+    namespace: str
+    uid: str
+    operation: Operation
+    artifact: str | None
+
+
+Caller = PodCaller | SessionCaller
