@@ -1,10 +1,40 @@
 """Modelberth: a model alias is the deploy control.
 
     import modelberth
-    modelberth.push("model/", "mnist", alias="best")
-    path = modelberth.load("mnist:best")
 
-Importing this package imports nothing else: `push` and `load` bring what they need when they are first used.
+    modelberth.push("model/", "mnist", alias="best", metrics={"accuracy": 0.97})
+    folder = modelberth.load("mnist:best")
+
+Importing this package imports nothing but the standard library; `push` and `load` bring what they need when they are
+first used.
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from modelberth.cli.sdk import PushedVersion, load, push
+    from modelberth.transfer.errors import TransferError
+
 __version__ = "0.1.0"
+__all__ = ["PushedVersion", "TransferError", "__version__", "load", "push"]
+
+_HOMES = {
+    "PushedVersion": "modelberth.cli.sdk",
+    "load": "modelberth.cli.sdk",
+    "push": "modelberth.cli.sdk",
+    "TransferError": "modelberth.transfer.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

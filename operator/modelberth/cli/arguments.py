@@ -1,0 +1,49 @@
+"""Arguments that several commands have. Standard library only: the loader's command has some of them, too."""
+
+import argparse
+import os
+
+from modelberth.transfer.workers import default_workers
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """Which cluster, namespace and registry."""
+    group = parser.add_argument_group("where")
+    group.add_argument("-n", "--namespace", help="the namespace (default: the kubeconfig context's)")
+    group.add_argument("--kubeconfig", metavar="FILE", help="as kubectl's (default: $KUBECONFIG, ~/.kube/config)")
+    group.add_argument("--context", metavar="NAME", help="the kubeconfig's context (default: its current one)")
+    group.add_argument(
+        "--registry-url",
+        metavar="URL",
+        help="the registry's own address, if it has one outside of the cluster ($MODELBERTH_REGISTRY_URL; "
+        "default: through the API server)",
+    )
+    group.add_argument(
+        "--registry-namespace",
+        metavar="NAME",
+        help="where Modelberth is installed ($MODELBERTH_REGISTRY_NAMESPACE; default: modelberth)",
+    )
+    group.add_argument(
+        "--ca-file", metavar="FILE", help="certificates to trust for registry and store ($MODELBERTH_CA_FILE)"
+    )
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """How many threads move bytes."""
+    default = os.environ.get("MODELBERTH_WORKERS", "")
+    parser.add_argument(
+        "--workers",
+        type=positive,
+        default=int(default) if default.isdecimal() and int(default) else default_workers(),
+        metavar="N",
+        help="threads that hash and transfer, 8 MiB of memory each (default: %(default)s)",
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return number

@@ -1,0 +1,108 @@
+"""What can be said about a version when it is pushed, from arguments to fields of a ModelVersion's spec."""
+
+import argparse
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from modelberth.cli.errors import UsageError
+from modelberth.content.addresses import is_digest
+
+_ROLES = ("train", "validation", "test")
+
+
+def add_description(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    group = parser.add_argument_group("what is known about the version")
+    group.add_argument("--format", metavar="NAME", help="what reads the content, such as onnx, safetensors, sklearn")
+    group.add_argument("--description", metavar="TEXT", help="what is special about the version")
+    group.add_argument("--metric", action="append", default=[], metavar="NAME=NUMBER", help="may be repeated")
+    group.add_argument("--parameter", action="append", default=[], metavar="NAME=TEXT", help="may be repeated")
+    group.add_argument("--parent", action="append", default=[], metavar="VERSION", help="such as mnist-v3; repeatable")
+    group.add_argument(
+        "--dataset",
+        action="append",
+        default=[],
+        metavar="URI[,role=ROLE][,digest=sha256:…]",
+        help="role: train, validation or test; may be repeated",
+    )
+    group.add_argument("--run", metavar="URI", help="the page of the training run")
+    group.add_argument("--code-repository", metavar="URI", help="where the training program's source lies")
+    group.add_argument("--code-revision", metavar="COMMIT", help="its commit")
+    group.add_argument("--code-path", metavar="PATH", help="the program's path in it")
+    group.add_argument("--code-dirty", action="store_true", help="the working copy differed from the commit")
+    group.add_argument("--image", metavar="IMAGE", help="the container image that the training ran in")
+    group.add_argument("--python", metavar="VERSION", help="the version of Python that it ran on")
+
+
+def description_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The fields of the spec that the arguments give; those not given are left away.
+
+    Raises:
+        UsageError: an argument is not in its form.
+    """
+    code = {
+        "repository": arguments.code_repository,
+        "revision": arguments.code_revision,
+        "path": arguments.code_path,
+        "dirty": arguments.code_dirty or None,
+    }
+    lineage = {
+        "run": _given({"uri": arguments.run}),
+        "datasets": [_dataset(text) for text in arguments.dataset],
+        "parents": list(dict.fromkeys(arguments.parent)),
+        "code": _given(code),
+        "environment": _given({"image": arguments.image, "python": arguments.python}),
+    }
+    return _given(
+        {
+            "format": arguments.format,
+            "lineage": _given(lineage),
+            "parameters": _pairs("--parameter", arguments.parameter),
+            "metrics": {name: _number(name, text) for name, text in _pairs("--metric", arguments.metric).items()},
+            "description": arguments.description,
+        }
+    )
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value not in (None, {}, [], "")}
+
+
+def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise UsageError(f"{option} {text}: write NAME=VALUE")
+        if name in pairs:
+            raise UsageError(f"{option} {name} is given twice")
+        pairs[name] = value
+    return pairs
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise UsageError(f"--metric {name}={text}: {text!r} is not a finite number")
+    return number
+
+
+def _dataset(text: str) -> dict[str, str]:
+    uri, *options = text.split(",")
+    dataset = {"uri": uri}
+    for option in options:
+        name, _, value = option.partition("=")
+        if name not in ("role", "digest"):
+            raise UsageError(f"--dataset {text}: {option!r} is neither role=… nor digest=…")
+        dataset[name] = value
+    if dataset.get("role", "train") not in _ROLES:
+        raise UsageError(f"--dataset {text}: role is one of {', '.join(_ROLES)}")
+    if "digest" in dataset and not is_digest(dataset["digest"]):
+        raise UsageError(f"--dataset {text}: digest is sha256: and 64 hex digits")
+    if not uri:
+        raise UsageError(f"--dataset {text}: the URI is missing")
+    return dataset

@@ -1,0 +1,38 @@
+"""Show what happened to an alias of a registered model, oldest first, from the records in the store."""
+
+import argparse
+import json
+
+from modelberth.cli.arguments import add_place
+from modelberth.cli.errors import UsageError
+from modelberth.cli.session import Place, session_access
+from modelberth.cli.tables import table
+from modelberth.content.addresses import Address
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("address", metavar="MODEL:ALIAS")
+    parser.add_argument("-o", "--output", choices=("json",), help="print JSON instead of a table")
+    add_place(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the history."""
+    address = Address.parse(arguments.address)
+    if address.alias is None:
+        raise UsageError(f"{arguments.address}: write MODEL:ALIAS, such as digits:production")
+    place = Place.of(arguments)
+    with place.connect() as cluster:
+        namespace = address.namespace or place.namespace or cluster.namespace
+        with session_access(cluster, place, namespace, "Pull") as access:
+            entries = access.client.history(address.name, address.alias)
+    if arguments.output == "json":
+        print(json.dumps(list(entries), indent=2, ensure_ascii=False))
+    elif entries:
+        columns = ("sequence", "at", "event", "version", "previous", "movedBy")
+        rows = [[str(entry.get(column) or "") for column in columns] for entry in entries]
+        print(table(["SEQ", "AT", "EVENT", "VERSION", "PREVIOUS", "BY"], rows))
+    else:
+        print(f"nothing is recorded for {address}")
+    return 0

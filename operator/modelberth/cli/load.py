@@ -1,0 +1,86 @@
+"""Bring a version into a folder, verified byte by byte before the folder is visible.
+
+ADDRESS is [namespace/]name[:alias | :v4 | :1.1 | @sha256:…]. An alias means what it currently stands for. A folder
+that is intact already is left alone; a load that was stopped goes on where it was.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+
+from modelberth.cli.access import Access
+from modelberth.cli.arguments import add_place, add_workers
+from modelberth.cli.display import showing, size
+from modelberth.cli.pod import is_loader, pod_access
+from modelberth.content.addresses import Address
+from modelberth.transfer.errors import TransferError
+from modelberth.transfer.load import Loaded, load
+from modelberth.transfer.progress import Progress, Reporter
+
+_POST_SECONDS = 2.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("address", metavar="ADDRESS")
+    parser.add_argument("folder", metavar="DIR", help="made by this command; the folders above it are made, too")
+    parser.add_argument("--desired", action="store_true", help="take what the alias should stand for, served or not")
+    parser.add_argument("--replace", action="store_true", help="replace a folder that holds something else")
+    add_workers(parser)
+    add_place(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Load, with the pod's token in a loader that the operator made, else with the user's kubeconfig."""
+    address = Address.parse(arguments.address)
+    progress = Progress()
+    with _access(arguments, address) as access:
+        digest = access.digest_of(address, desired=arguments.desired)
+        with _reporting(access, digest, progress), showing(progress, quiet=arguments.quiet):
+            loaded = load(
+                access.client,
+                access.http,
+                digest,
+                arguments.folder,
+                workers=arguments.workers,
+                progress=progress,
+                # A loader's volume is its own: what a start before it left damaged is mended.
+                replace=arguments.replace or access.reports_progress,
+            )
+    print(_summary(loaded), file=sys.stderr)
+    return 0
+
+
+def _summary(loaded: Loaded) -> str:
+    how = f"{size(loaded.fetched_bytes)} fetched" if loaded.fetched_bytes else "intact, nothing fetched"
+    return f"{loaded.path}: {loaded.digest}, {loaded.file_count} files, {size(loaded.size_bytes)} ({how})"
+
+
+@contextmanager
+def _access(arguments: argparse.Namespace, address: Address) -> Iterator[Access]:
+    if is_loader() and not arguments.kubeconfig:
+        with pod_access(address.namespace or arguments.namespace) as access:
+            yield access
+        return
+    from modelberth.cli.session import Place, session_access
+
+    place = Place.of(arguments)
+    with place.connect() as cluster:
+        namespace = address.namespace or place.namespace or cluster.namespace
+        with session_access(cluster, place, namespace, "Pull") as access:
+            yield access
+
+
+def _reporting(access: Access, digest: str, progress: Progress) -> "Reporter | nullcontext[None]":
+    """Post the progress every two seconds: a roll that loads is not a roll that hangs."""
+    if not access.reports_progress:
+        return nullcontext()
+
+    def post() -> None:
+        phase, done, total = progress.read()
+        if phase:
+            with suppress(TransferError):  # the next post comes soon, and the load itself says what is wrong
+                access.client.post_progress(digest, done, total)
+
+    return Reporter(post, seconds=_POST_SECONDS)

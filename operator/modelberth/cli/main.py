@@ -1,0 +1,102 @@
+"""`modelberth COMMAND …`, also as `kubectl modelberth COMMAND …`.
+
+A command's module is imported when it is called: a pod's loader must start on the standard library alone.
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from modelberth.cli.errors import UsageError
+from modelberth.content.errors import FormatError
+from modelberth.transfer.errors import Damaged, TransferError
+
+COMMANDS = {
+    "push": "send a folder as a new version of an artifact",
+    "load": "bring a version into a folder",
+    "verify": "check every byte of a version in the store, or of a folder",
+    "get": "show artifacts, models, versions and aliases",
+    "history": "show what happened to an alias",
+    "wait": "wait until an alias stands for a version",
+    "version": "show the version of this program and of the registry",
+}
+PROCESSES = {
+    "operator": ("run the operator (in its pod)", "modelberth.handlers"),
+    "registry": ("run the registry (in its pod)", "modelberth.registry.main"),
+    "store-bootstrap": ("prepare a MinIO for Modelberth (in the chart's Job)", "modelberth.registry.bootstrap"),
+}
+"""By name: what it does, and the module whose `main()` does it. The image's entry point is this program."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: without the program's name; the process's own by default.
+
+    Returns:
+        The exit code.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    program = _program()
+    name = words[0] if words else ""
+    if name in COMMANDS:
+        return _run(f"{program} {name}", name, words[1:])
+    if name in PROCESSES and len(words) == 1:
+        code: int = import_module(PROCESSES[name][1]).main()
+        return code
+    return _top_level(program, words)
+
+
+def _run(program: str, name: str, words: list[str]) -> int:
+    module = import_module(f"modelberth.cli.{name}")
+    parser = argparse.ArgumentParser(
+        prog=program, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    module.configure(parser)
+    try:
+        code: int = module.run(parser.parse_args(words))
+    except UsageError as error:
+        parser.error(str(error))
+    except Damaged as error:
+        return _failed(name, f"refused: {error}")
+    except (TransferError, FormatError) as error:
+        return _failed(name, str(error))
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; do not let the interpreter's own flush complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _failed(name, f"{where}{error.strerror or type(error).__name__}")
+    except KeyboardInterrupt:
+        return _failed(name, "stopped; run the same command again to go on")
+    return code
+
+
+def _failed(name: str, why: str) -> int:
+    print(f"modelberth {name}: {why}", file=sys.stderr)
+    return 1
+
+
+def _top_level(program: str, words: list[str]) -> int:
+    """Help, or an error for what is no command."""
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description="Versions of models, and the aliases that deploy them.",
+        epilog=f"{program} COMMAND --help says more about a command.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        commands.add_parser(name, help=summary)
+    for name, (summary, _) in PROCESSES.items():
+        commands.add_parser(name, help=summary)
+    parser.parse_args(words)
+    return 2
+
+
+def _program() -> str:
+    return "kubectl modelberth" if os.path.basename(sys.argv[0]).startswith("kubectl-") else "modelberth"

@@ -1,0 +1,225 @@
+"""A push from a folder to a ModelVersion, and the alias if one is wished: what `modelberth push` and the SDK do.
+
+Order matters. The folder is hashed first, so that the version that the content has is known before a byte is sent;
+the object comes last, so that it never names content that is not there.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from modelberth.api import names
+from modelberth.cli.access import Access
+from modelberth.cli.cluster import Cluster, dig
+from modelberth.cli.errors import CommandError, UsageError
+from modelberth.cli.session import Place, session_access
+from modelberth.content.addresses import LATEST, is_alias
+from modelberth.content.versions import Version, is_version, object_name
+from modelberth.runtime.resources import MODEL_ARTIFACTS, MODEL_VERSIONS, Object
+from modelberth.transfer.errors import HttpFailure
+from modelberth.transfer.progress import Progress
+from modelberth.transfer.push import send
+from modelberth.transfer.registry_client import Reserved
+from modelberth.transfer.scan import Folder, scan
+
+SEQUENCE = "Sequence"
+
+
+@dataclass(frozen=True, slots=True)
+class PushRequest:
+    """What is to be pushed and what is said about it.
+
+    Attributes:
+        folder: its path.
+        artifact: the ModelArtifact's name.
+        version: as `v4`; None for the next one.
+        versioning: Sequence or Semantic; None for the artifact's own, or Sequence.
+        alias: of the artifact, to be moved to the version; None for none.
+        declare: whether to make the ModelVersion; otherwise content and number are kept, and no object is made.
+        description: fields of the ModelVersion's spec besides artifact, version, digest and source.
+    """
+
+    folder: str
+    artifact: str
+    version: str | None = None
+    versioning: str | None = None
+    alias: str | None = None
+    declare: bool = True
+    description: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PushOutcome:
+    """What a push did.
+
+    Attributes:
+        namespace: where.
+        version: the version that the content has, as `v4`.
+        digest: `sha256:<hex>`.
+        created: False when the same content had this version before.
+        sent_bytes: what had to be sent.
+        size_bytes: the size of the folder's files.
+        manifest: the ModelVersion, as it was or would be applied.
+        artifact_manifest: the ModelArtifact to go with it; None when there is one.
+    """
+
+    namespace: str
+    version: str
+    digest: str
+    created: bool
+    sent_bytes: int
+    size_bytes: int
+    manifest: Object
+    artifact_manifest: Object | None
+
+
+def push(
+    request: PushRequest, place: Place, *, workers: int, progress: Progress, tell: Callable[[str], None]
+) -> PushOutcome:
+    """Push a folder.
+
+    Args:
+        request: what.
+        place: where.
+        workers: how many threads hash and send.
+        progress: counts the bytes.
+        tell: is given a sentence at each step that a person wants to know about.
+
+    Raises:
+        UsageError: the request contradicts itself.
+        TransferError: the folder, the registry, the store or the API server refused.
+        FormatError: the folder holds a path that no version may hold.
+    """
+    _check(request)
+    with place.connect() as cluster:
+        namespace = place.namespace or cluster.namespace
+        artifact = cluster.get(MODEL_ARTIFACTS, namespace, request.artifact)
+        versioning = _versioning(request, artifact)
+        folder = scan(request.folder, workers=workers, progress=progress)
+        with session_access(cluster, place, namespace, "Push", artifact=request.artifact) as access:
+            reserved = _reserve(access, request, versioning, folder)
+            sent = 0
+            if reserved.committed:
+                tell(f"this content is {object_name(request.artifact, reserved.version)} already")
+            else:
+                tell(f"{object_name(request.artifact, reserved.version)} is reserved for {reserved.digest}")
+                sent = send(access.client, access.http, folder, workers=workers, progress=progress).sent_bytes
+        outcome = PushOutcome(
+            namespace=namespace,
+            version=reserved.version,
+            digest=reserved.digest,
+            created=reserved.created,
+            sent_bytes=sent,
+            size_bytes=folder.tree.size_bytes,
+            manifest=_version_manifest(request, namespace, reserved),
+            artifact_manifest=None if artifact else _artifact_manifest(request, namespace, versioning),
+        )
+        if request.declare:
+            _declare(cluster, outcome, request, tell)
+        return outcome
+
+
+def _check(request: PushRequest) -> None:
+    if request.version is not None and not is_version(request.version):
+        raise UsageError(f"--version {request.version}: write v<number> or <major>.<minor>, such as v4 or 1.1")
+    if request.alias is not None and (request.alias == LATEST or not is_alias(request.alias)):
+        raise UsageError(
+            f"--alias {request.alias}: an alias is 1 to 40 lower case letters, digits and '-', begins with a letter, "
+            "is not like a version (v4) and not 'latest', which moves by itself"
+        )
+    if request.alias is not None and not request.declare:
+        raise UsageError("--alias needs the ModelVersion object: leave --draft and -o away")
+
+
+def _versioning(request: PushRequest, artifact: Object | None) -> str:
+    """How the artifact counts, refusing a wish that contradicts it."""
+    wished = request.versioning
+    if wished is None and request.version is not None and artifact is None:
+        wished = Version.parse(request.version).versioning
+    versioning = str(dig(artifact, "spec", "versioning") or SEQUENCE) if artifact else wished or SEQUENCE
+    if wished is not None and wished != versioning:
+        raise CommandError(f"ModelArtifact {request.artifact} has spec.versioning {versioning}, not {wished}")
+    if request.version is not None and Version.parse(request.version).versioning != versioning:
+        raise CommandError(
+            f"--version {request.version} does not fit spec.versioning {versioning} of ModelArtifact {request.artifact}"
+        )
+    return versioning
+
+
+def _reserve(access: Access, request: PushRequest, versioning: str, folder: Folder) -> Reserved:
+    return access.client.reserve(
+        request.artifact,
+        digest=folder.tree.digest,
+        versioning=versioning,
+        version=request.version,
+        spec=request.description,
+    )
+
+
+def _declare(cluster: Cluster, outcome: PushOutcome, request: PushRequest, tell: Callable[[str], None]) -> None:
+    """Make the objects that are not there yet, and move the alias."""
+    name = str(outcome.manifest["metadata"]["name"])
+    if outcome.artifact_manifest is not None and _create(cluster, MODEL_ARTIFACTS, outcome.artifact_manifest):
+        tell(f"modelartifact/{request.artifact} created")
+    if _create(cluster, MODEL_VERSIONS, outcome.manifest):
+        tell(f"modelversion/{name} created")
+    else:
+        _compare(cluster.get(MODEL_VERSIONS, outcome.namespace, name), outcome, tell)
+    if request.alias is not None:
+        patch = {"spec": {"aliases": {request.alias: {"version": name}}}}
+        cluster.merge(MODEL_ARTIFACTS, outcome.namespace, request.artifact, patch)
+        tell(f"alias {request.artifact}:{request.alias} asks for {name}")
+
+
+def _create(cluster: Cluster, resource: Any, manifest: Object) -> bool:
+    """Whether the object was made; False when there is one of this name."""
+    try:
+        cluster.create(resource, str(manifest["metadata"]["namespace"]), manifest)
+    except HttpFailure as error:
+        if error.status == 409 and error.code == "AlreadyExists":
+            return False
+        raise
+    return True
+
+
+def _compare(existing: Object | None, outcome: PushOutcome, tell: Callable[[str], None]) -> None:
+    """Look at the ModelVersion that is there: it must mean this content; what is said about it stays as it is."""
+    name = outcome.manifest["metadata"]["name"]
+    if existing is None:
+        raise CommandError(f"ModelVersion {name} was deleted during the push: push again")
+    digest = dig(existing, "spec", "digest") or dig(existing, "status", "digest")
+    if digest not in (None, outcome.digest):
+        raise CommandError(f"ModelVersion {name} exists with the digest {digest}; this content is {outcome.digest}")
+    said = {key: value for key, value in outcome.manifest["spec"].items() if key not in _IDENTITY}
+    differing = sorted(key for key, value in said.items() if existing["spec"].get(key) != value)
+    if differing:
+        tell(f"modelversion/{name} exists and is immutable: {', '.join(differing)} stay as they were")
+    else:
+        tell(f"modelversion/{name} is there already")
+
+
+_IDENTITY = frozenset({"artifact", "version", "digest", "source"})
+
+
+def _version_manifest(request: PushRequest, namespace: str, reserved: Reserved) -> Object:
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": MODEL_VERSIONS.kind,
+        "metadata": {"name": object_name(request.artifact, reserved.version), "namespace": namespace},
+        "spec": {
+            "artifact": request.artifact,
+            "version": reserved.version,
+            "digest": reserved.digest,
+            "source": {"pushed": {}},
+            **request.description,
+        },
+    }
+
+
+def _artifact_manifest(request: PushRequest, namespace: str, versioning: str) -> Object:
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": MODEL_ARTIFACTS.kind,
+        "metadata": {"name": request.artifact, "namespace": namespace},
+        "spec": {"versioning": versioning},
+    }

@@ -1,0 +1,95 @@
+"""Wait until an alias stands for a version: until status…current of the model is it, not merely the wish.
+
+Prints why it waits whenever the reason changes. Exit code 0 when the version is served, 1 when the time is over.
+"""
+
+import argparse
+import sys
+import time
+from typing import NamedTuple
+
+from modelberth.cli.arguments import add_place, positive
+from modelberth.cli.cluster import Cluster, dig
+from modelberth.cli.errors import CommandError, UsageError
+from modelberth.cli.session import Place
+from modelberth.content.addresses import Address
+from modelberth.content.versions import split_object_name
+from modelberth.runtime.resources import MODEL_ARTIFACTS, REGISTERED_MODELS, Object
+
+_POLL_SECONDS = 1.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("address", metavar="MODEL:ALIAS")
+    parser.add_argument(
+        "--version",
+        metavar="VERSION",
+        help="the ModelVersion's name, such as mnist-v4 (default: what the spec asks for)",
+    )
+    parser.add_argument("--timeout", type=positive, default=600, metavar="SECONDS", help="default: %(default)s")
+    add_place(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Look once a second."""
+    address = Address.parse(arguments.address)
+    if address.alias is None:
+        raise UsageError(f"{arguments.address}: write MODEL:ALIAS, such as digits:production")
+    if arguments.version is not None:
+        split_object_name(arguments.version)
+    place = Place.of(arguments)
+    deadline = time.monotonic() + arguments.timeout
+    with place.connect() as cluster:
+        namespace = address.namespace or place.namespace or cluster.namespace
+        told = ""
+        while True:
+            standing = look(_owner(cluster, namespace, address.name), address.alias, arguments.version)
+            if standing.is_reached:
+                print(f"{address} is {standing.version}")
+                return 0
+            if standing.why != told:
+                print(standing.why, file=sys.stderr, flush=True)
+                told = standing.why
+            if time.monotonic() >= deadline:
+                raise CommandError(f"{address} is not {standing.version} after {arguments.timeout} s: {standing.why}")
+            time.sleep(_POLL_SECONDS)
+
+
+class Standing(NamedTuple):
+    """Whether an alias stands for the version (by object name), and if not, why not."""
+
+    is_reached: bool
+    version: str
+    why: str
+
+
+def look(owner: Object, alias: str, version: str | None) -> Standing:
+    """How an alias stands.
+
+    Args:
+        owner: the RegisteredModel or ModelArtifact.
+        alias: its alias.
+        version: the object name that is waited for; None for the one that the spec asks for.
+    """
+    name = f"{dig(owner, 'metadata', 'name')}:{alias}"
+    asked = str(dig(owner, "spec", "aliases", alias, "version") or "")
+    wanted = version or asked
+    if asked != wanted or not wanted:
+        return Standing(False, wanted, f"the spec asks for {asked or 'nothing'} as {name}")
+    status = dig(owner, "status", "aliases", alias)
+    if dig(status, "desired") != wanted:
+        return Standing(False, wanted, f"{name}: the operator has not seen the change yet")
+    if dig(status, "current") == wanted:
+        return Standing(True, wanted, "")
+    reason = ": ".join(str(part) for part in (dig(status, "reason"), dig(status, "message")) if part)
+    return Standing(
+        False, wanted, f"{name} is {dig(status, 'state') or 'Unknown'}" + (f" ({reason})" if reason else "")
+    )
+
+
+def _owner(cluster: Cluster, namespace: str, name: str) -> Object:
+    owner = cluster.get(REGISTERED_MODELS, namespace, name) or cluster.get(MODEL_ARTIFACTS, namespace, name)
+    if owner is None:
+        raise CommandError(f"there is neither a RegisteredModel nor a ModelArtifact {name} in namespace {namespace}")
+    return owner
