@@ -229,6 +229,7 @@ class _Pulse:
             for namespace in everywhere
         }
         self._listing: set[str] = set()
+        self._failing: set[str] = set()
         self._tell = tell
         self._sinks = sinks
 
@@ -237,7 +238,12 @@ class _Pulse:
             return await handler(request)
         name, where = self._watches[request.url.path]
         self._tell(self._sinks.alive, where)
-        response = await handler(request)
+        try:
+            response = await handler(request)
+        except Exception as error:
+            self._note(where, f"{type(error).__name__}: {error}")
+            raise
+        self._note(where, "" if response.status < 400 else f"HTTP status {response.status}")
         self._tell(self._sinks.alive, where)
         if request.url.query.get("watch") != "true":
             self._listing.add(request.url.path)
@@ -246,7 +252,18 @@ class _Pulse:
             self._tell(self._sinks.began, name)
         return response
 
+    def _note(self, where: str, trouble: str) -> None:
+        """Log when a watch begins and ceases to fail, not each attempt between."""
+        if trouble and where not in self._failing:
+            self._failing.add(where)
+            log.warning("a watch fails", extra={"resource": where, "error": trouble})
+        elif not trouble and where in self._failing:
+            self._failing.discard(where)
+            log.info("a watch works again", extra={"resource": where})
+
 
 def _quieten() -> None:
-    """Drop a warning: kopf says that signals are ignored outside of the main thread; they are ours to handle."""
-    logging.getLogger("kopf._core.reactor.running").addFilter(lambda record: "OS signals" not in record.getMessage())
+    """Keep kopf from telling each failed attempt of each watch with a traceback; `_Pulse` and the restarts are told."""
+    kopf_log = logging.getLogger("kopf")
+    if not log.isEnabledFor(logging.DEBUG):
+        kopf_log.setLevel(logging.CRITICAL)

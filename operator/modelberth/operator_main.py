@@ -254,8 +254,7 @@ class _Operator:
             recorder=self._recorder,
             clock=clock,
             progress=LoaderProgressClient(
-                peers_url=settings.registry_peers_url,
-                server_hostname=f"{settings.registry_service}.{settings.namespace}.svc",
+                registry_url=settings.registry_url,
                 token_file=settings.registry_token_file,
                 ca_bundle=lambda: self._keeper.known_bundle,
                 clock=clock,
@@ -309,11 +308,23 @@ class _Operator:
 
     async def _act(self) -> None:
         """What the leader does: certificates first, then everything there is, then whatever changes."""
-        self._queue.add((CERTIFICATES, self._keeper.key))
+        await self._certify()
         await self._complete.wait()
+        self._queue.add((CERTIFICATES, self._keeper.key))
         for item in self._everything():
             self._queue.add(item)
         await self._workers.run()
+
+    async def _certify(self) -> None:
+        """Have the certificates before anything else: the registry starts with them, and every roll needs them."""
+        while True:
+            try:
+                await self._keeper.reconcile(self._keeper.key)
+            except ApiError as error:
+                log.warning("the registry's certificates are not there (yet)", extra={"error": str(error)})
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return
 
     def _everything(self) -> Iterator[Item]:
         for watch in WATCHES:

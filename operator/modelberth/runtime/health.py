@@ -14,7 +14,7 @@ from modelberth.runtime.clock import Clock
 from modelberth.runtime.metrics import Item
 from modelberth.runtime.queue import WorkQueue
 
-WATCH_SECONDS = 300.0
+WATCH_SECONDS = 300
 """After which the server ends a watch, so that a new one has to be asked for."""
 WATCH_SILENCE = WATCH_SECONDS + 120.0
 """How long a watch may show no sign of life."""
