@@ -12,16 +12,17 @@ from tests.cluster.api_server import Api, RefusedError, connect
 from tests.localkind.fixture import RunningCluster
 
 RELEASE_NAMESPACE = "modelberth"
+MUTATING_POLICIES = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"
 OPERATOR = f"system:serviceaccount:{RELEASE_NAMESPACE}:modelberth-operator"
 
 
-def rendered(cluster: RunningCluster) -> list[dict]:
-    """What the chart's CRD and admission templates give on this API server."""
+def rendered(cluster: RunningCluster, *api_versions: str) -> list[dict]:
+    """What the chart's CRD and admission templates give on an API server that serves these as well."""
     text = subprocess.run(
         [
             *(str(cluster.bin / "helm"), "template", "modelberth", "charts/modelberth"),
             *("--namespace", RELEASE_NAMESPACE, "--set", "s3.endpoint=https://s3.example.com"),
-            *("--api-versions", "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"),
+            *(f"--api-versions={served}" for served in api_versions),
         ],
         capture_output=True,
         text=True,
@@ -59,7 +60,7 @@ def is_enforced(api: Api) -> bool:
 @pytest.fixture(scope="session")
 def admission(control_plane: RunningCluster) -> Iterator[Api]:
     """The administrator's client, once kinds are served and policies enforced."""
-    objects = rendered(control_plane)
+    objects = rendered(control_plane, MUTATING_POLICIES)
     objects.sort(key=lambda obj: (obj["kind"] != "CustomResourceDefinition", "transfer" in obj["metadata"]["name"]))
     manifest = yaml.safe_dump_all(objects)
     control_plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=manifest)

@@ -4,10 +4,7 @@ import time
 import uuid
 
 from tests.cluster.api_server import Api, RefusedError, refused
-from tests.cluster.installed import admission, api
 from tests.cluster.manifests import artifact, deployment, inline, model
-
-__all__ = ["admission", "api"]
 
 
 def put_version(api: Api, number: int = 1, artifact_name: str = "mnist") -> str:

@@ -4,10 +4,8 @@ import pytest
 
 from modelberth.api.names import moved_by
 from tests.cluster.api_server import Api
-from tests.cluster.installed import admission, api
+from tests.cluster.installed import MUTATING_POLICIES, rendered
 from tests.cluster.manifests import artifact, model
-
-__all__ = ["admission", "api"]
 
 PLURALS = {"RegisteredModel": "registeredmodels", "ModelArtifact": "modelartifacts"}
 kinds = pytest.mark.parametrize(("kind", "make"), [("RegisteredModel", model), ("ModelArtifact", artifact)])
@@ -100,3 +98,11 @@ def test_every_alias_may_be_stamped(api: Api):
     many = ", ".join(f"{name}: {{version: mnist-v1}}" for name in names)
     made = api.create(model(f"{{aliases: {{{many}}}}}"))
     assert len(stamps(made)) == 64
+
+
+def test_older_api_servers_get_no_policy_that_they_do_not_know(control_plane):
+    """Where MutatingAdmissionPolicy is not served the chart leaves it out, and nothing else."""
+    with_it = [obj["metadata"]["name"] for obj in rendered(control_plane, MUTATING_POLICIES)]
+    without = [obj["metadata"]["name"] for obj in rendered(control_plane)]
+    assert [name for name in with_it if name not in without] == ["modelberth-alias-movers"] * 2
+    assert [name for name in with_it if name in without] == without

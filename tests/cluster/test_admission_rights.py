@@ -3,10 +3,8 @@
 import pytest
 
 from tests.cluster.api_server import Api, RefusedError, refused
-from tests.cluster.installed import OPERATOR, admission, api
+from tests.cluster.installed import OPERATOR
 from tests.cluster.manifests import HASH, artifact, deployment, inline, model, session
-
-__all__ = ["admission", "api"]
 
 GROUP = "modelberth.io"
 EVERYTHING = ("get", "list", "create", "update", "patch", "delete")

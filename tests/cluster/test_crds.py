@@ -10,10 +10,7 @@ from modelberth.api.conditions import set_condition
 from modelberth.api.kinds import KINDS
 from tests.cluster import manifests
 from tests.cluster.api_server import Api, RefusedError, refused
-from tests.cluster.installed import admission, api
 from tests.cluster.manifests import artifact, deployment, inline, model, session, version
-
-__all__ = ["admission", "api"]
 
 BY_NAME = {kind.name: kind for kind in KINDS}
 

@@ -3,10 +3,7 @@
 import yaml
 
 from tests.cluster.api_server import Api
-from tests.cluster.installed import admission, api
 from tests.cluster.manifests import artifact, model
-
-__all__ = ["admission", "api"]
 
 GIT = model("{description: from Git, aliases: {staging: {version: mnist-v1}}, links: {mnist-v1: {}}}")
 

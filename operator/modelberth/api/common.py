@@ -115,6 +115,8 @@ ShortText = Annotated[str, Field(max_length=256)]
 Uri = Annotated[str, Field(min_length=1, max_length=2048)]
 UserName = Annotated[str, Field(min_length=1, max_length=512)]
 Message = Annotated[str, Field(max_length=MESSAGE_LIMIT)]
+LongMessage = Annotated[str, Field(max_length=2 * MESSAGE_LIMIT)]
+"""For what quotes the message of another object's condition, or names every alias."""
 Reason = Annotated[str, Field(max_length=128)]
 State = Annotated[str, Field(max_length=32)]
 Count = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
@@ -191,7 +193,7 @@ class AliasStanding(StatusModel):
     """How far the alias is: Served, Progressing, Waiting, Blocked or Degraded; Resolved where nothing follows it."""
     reason: Reason | None = None
     """Why it is in that state, as one CamelCase word."""
-    message: Message | None = None
+    message: LongMessage | None = None
     """Why it is in that state, as a sentence."""
     since: Time | None = None
     """When it got into that state."""

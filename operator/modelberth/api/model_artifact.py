@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from modelberth.api.common import (
+    ALIASES_LIMIT,
     AliasName,
     AliasStanding,
     Count,
@@ -63,5 +64,7 @@ class ModelArtifactStatus(ObjectStatus):
     """How many ModelVersions the artifact has."""
     logical_bytes: Count | None = None
     """The sizes of all its versions' files, in bytes, each version counted whole."""
-    aliases: Annotated[dict[AliasName, AliasStanding] | None, Field(json_schema_extra={"maxProperties": 65})] = None
+    aliases: Annotated[
+        dict[AliasName, AliasStanding] | None, Field(json_schema_extra={"maxProperties": ALIASES_LIMIT})
+    ] = None
     """What each alias asks for and stands for, by alias name."""

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from modelberth.api.common import (
+    ALIASES_LIMIT,
     VERSION_NAME_LIMIT,
     VERSION_NAME_PATTERN,
     AliasName,
@@ -12,7 +13,7 @@ from modelberth.api.common import (
     Count,
     Description,
     Digest,
-    Message,
+    LongMessage,
     ModelType,
     ObjectStatus,
     ShortText,
@@ -128,9 +129,11 @@ class ModelAliasStatus(AliasStanding):
 class RegisteredModelStatus(ObjectStatus):
     """What the aliases stand for."""
 
-    aliases: Annotated[dict[AliasName, ModelAliasStatus] | None, Field(json_schema_extra={"maxProperties": 64})] = None
-    """What each alias asks for and stands for, by alias name."""
-    summary: Message | None = None
+    aliases: Annotated[
+        dict[AliasName, ModelAliasStatus] | None, Field(json_schema_extra={"maxProperties": 2 * ALIASES_LIMIT})
+    ] = None
+    """What each alias asks for and stands for, by alias name; a removed one stays until its removal is recorded."""
+    summary: LongMessage | None = None
     """All aliases in one line: production=mnist-v3 staging=mnist-v4(Waiting)."""
     link_count: Count | None = None
     """How many versions belong to the model, linked or aliased."""
