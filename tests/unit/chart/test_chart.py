@@ -183,3 +183,8 @@ def test_extras_are_made_when_asked_for(render: Render) -> None:
     assert set(of_kind(asked, "NetworkPolicy")) == {"modelberth-operator", "modelberth-registry"}
     assert set(of_kind(asked, "ServiceMonitor")) == {"modelberth-operator", "modelberth-registry"}
     assert of_kind(asked, "ConfigMap")["modelberth-store-ca"]["data"]["ca.crt"] == certificate
+
+
+def test_no_pod_takes_service_links_for_settings(try_out: list[Object]) -> None:
+    """The cluster would set MODELBERTH_REGISTRY_PORT=tcp://… for the Service, which reads like a setting."""
+    assert all(spec["enableServiceLinks"] is False for spec in pod_specs(try_out).values())

@@ -7,6 +7,7 @@ metadata:
 spec:
   restartPolicy: OnFailure
   automountServiceAccountToken: false
+  enableServiceLinks: false
   securityContext: {{- include "modelberth.podSecurityContext" . | nindent 4 }}
   {{- with .Values.image.pullSecrets }}
   imagePullSecrets: {{- toYaml . | nindent 4 }}
