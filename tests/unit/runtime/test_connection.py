@@ -24,14 +24,19 @@ SERVER = new_serving(CA, ("localhost",), NOW)
 CLIENT = new_serving(CA, ("client",), NOW)
 
 
-@asynccontextmanager
-async def tls_server(tmp_path):
-    """An HTTPS server for "localhost"."""
-    chain, key = Path(tmp_path, "chain.pem"), Path(tmp_path, "key.pem")
+def serving_context(folder) -> ssl.SSLContext:
+    chain, key = Path(folder, "chain.pem"), Path(folder, "key.pem")
     chain.write_bytes(SERVER.certificate)
     key.write_bytes(SERVER.key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain, key)
+    return context
+
+
+@asynccontextmanager
+async def tls_server(tmp_path):
+    """An HTTPS server for "localhost"."""
+    context = serving_context(tmp_path)
 
     async def handle(request):
         return web.json_response({"metadata": {"name": request.path}})
