@@ -16,6 +16,7 @@ from modelberth.runtime.resources import (
     PODS,
     REGISTERED_MODELS,
     REPLICA_SETS,
+    SERVICES,
     TRANSFER_SESSIONS,
     Object,
 )
@@ -29,6 +30,7 @@ from tests.simulation.world import NAMESPACE, Action, World
 _LABEL = "modelberth.io/deployment"
 _DIGEST = "modelberth.io/digest"
 _HASH = "modelberth.io/input-hash"
+_FENCED = frozenset({*OWN_KINDS, DEPLOYMENTS, SERVICES})
 
 
 class Broken(AssertionError):  # noqa: N818 - what happened, not an error of the program
@@ -84,6 +86,7 @@ class Invariants:
         try:
             if is_operator:
                 self._check_own_kinds(write)
+                self._check_fence(write)
                 self._check_template(write)
             self._check_digest(write)
             self._serving.check(write, self._world)
@@ -103,7 +106,7 @@ class Invariants:
             self._records = dict(bucket.records)
         for where, entries in bucket.aliases.items():
             known = self._histories.get(where, ())
-            if len(entries) != len(known):
+            if tuple(entries) != known:
                 _check_history(where, known, entries)
                 self._histories[where] = tuple(entries)
 
@@ -117,6 +120,15 @@ class Invariants:
             raise Broken("the operator writes no spec", f"{change.type} {change.resource.kind} {name}")
         if old is not None and old.get("spec") != change.object.get("spec"):
             raise Broken("the operator writes no spec", f"{change.resource.kind} {name}")
+
+    def _check_fence(self, write: Write) -> None:
+        """A stale process, or one of two leaders, is refused rather than obeyed."""
+        process = self._world.process(write.user)
+        if write.old is None or process is None or write.change.resource not in _FENCED:
+            return
+        if not process.has_seen(write.old):
+            name = f"{write.change.resource.kind} {write.change.object['metadata']['name']}"
+            raise Broken("the operator overwrites only what it has seen", f"{write.user}: {name}")
 
     @staticmethod
     def _check_digest(write: Write) -> None:

@@ -91,6 +91,7 @@ class OperatorProcess:
         self._main: asyncio.Task[None]
         self._cursors: dict[Resource, int] = {}
         self._last: dict[Resource, Change] = {}
+        self._seen: dict[tuple[str, Key], int] = {}
         self._followers: dict[Key, list[Object]] = {}
         self._brain: Brain | None = None
         self._watched: tuple[Resource, ...] = ()
@@ -158,6 +159,7 @@ class OperatorProcess:
 
     def _enqueue(self, resource: Resource, old: Object | None, new: Object | None) -> None:
         assert self._brain is not None
+        self.saw(new)
         for work in sorted(self._brain.keys_for(resource, old, new)):
             self.queue.add(work)
 
@@ -200,6 +202,18 @@ class OperatorProcess:
             self._cursors.setdefault(resource, version)
             self.cache.replace(resource, objects, since=mark)
             return
+
+    def saw(self, answer: object) -> None:
+        """Note which state of which objects the process has been told of."""
+        for obj in answer if isinstance(answer, list) else [answer]:
+            if isinstance(obj, dict) and "resourceVersion" in obj.get("metadata", {}):
+                place = obj["kind"], key_of(obj)
+                version = int(obj["metadata"]["resourceVersion"])
+                self._seen[place] = max(version, self._seen.get(place, 0))
+
+    def has_seen(self, obj: Object) -> bool:
+        """Whether the process has been told of this state of an object, or of a later one."""
+        return self._seen.get((obj["kind"], key_of(obj)), 0) >= int(obj["metadata"]["resourceVersion"])
 
     def note_followers(self, key: Key) -> None:
         """Remember which ModelDeployments were known when a reconcile began."""

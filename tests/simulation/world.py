@@ -145,6 +145,7 @@ class World:
             result, own_error = self._carry_out(call)
             error = error or own_error
             if error is None:
+                process.saw(result)
                 call.answer.set_result(result)
                 return True
         call.answer.set_exception(error)
