@@ -4,6 +4,8 @@ import base64
 import re
 import ssl
 import tempfile
+import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,6 +42,15 @@ class RefusedError(Exception):
 def refused(words: str) -> AbstractContextManager[pytest.ExceptionInfo[RefusedError]]:
     """What follows is refused by the API server with these words."""
     return pytest.raises(RefusedError, match=re.escape(words))
+
+
+def wait_until(holds: Callable[[], bool], what: str) -> None:
+    """Come back as soon as something holds; after 30 s the test fails and says what did not come about."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not so after 30 s: {what}")
+        time.sleep(0.05)
 
 
 def connect(kubeconfig: Path) -> httpx.Client:
@@ -91,7 +102,7 @@ class Api:
         self._send("DELETE", self._path({"kind": kind, "metadata": {"name": name}}), dry_run=dry_run)
 
     def allow(self, user: str, group: str, resource: str, *verbs: str) -> None:
-        """Give a user verbs on a resource (or `resource/subresource`) of this namespace."""
+        """Give a user verbs on a resource (or `resource/subresource`) of this namespace; returns once they hold."""
         name = f"{user}-{resource.replace('/', '-')}-{'-'.join(verbs)}".replace(":", "-").replace("*", "all")
         rule = {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
         role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": name}}
@@ -104,6 +115,23 @@ class Api:
                 "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
             }
         )
+
+        # The authorizer sees a new binding a moment later.
+        wait_until(lambda: all(self._is_allowed(user, group, resource, verb) for verb in verbs), f"{user} may {verbs}")
+
+    def _is_allowed(self, user: str, group: str, resource: str, verb: str) -> bool:
+        plural, _, subresource = resource.partition("/")
+        attributes = {
+            "namespace": self.namespace,
+            "group": group,
+            "resource": plural,
+            "subresource": subresource,
+            "verb": verb,
+        }
+        review = {"kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "metadata": {}}
+        spec = {"user": user, "resourceAttributes": attributes}
+        answer = self._send("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", json=review | {"spec": spec})
+        return bool(answer["status"]["allowed"])
 
     def _path(self, obj: dict[str, Any], *, collection: bool = False) -> str:
         kind = obj["kind"]

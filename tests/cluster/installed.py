@@ -1,14 +1,13 @@
 """The chart's CRDs and admission policies on the control plane, without the parts that run."""
 
 import subprocess
-import time
 import uuid
 from collections.abc import Iterator
 
 import pytest
 import yaml
 
-from tests.cluster.api_server import Api, RefusedError, connect
+from tests.cluster.api_server import Api, RefusedError, connect, wait_until
 from tests.localkind.fixture import RunningCluster
 
 RELEASE_NAMESPACE = "modelberth"
@@ -68,11 +67,7 @@ def admission(control_plane: RunningCluster) -> Iterator[Api]:
     control_plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", *names)
     with connect(control_plane.kubeconfig) as http:
         api = Api(http, "default")
-        deadline = time.monotonic() + 30
-        while not is_enforced(api):
-            if time.monotonic() > deadline:
-                raise AssertionError("the admission policies are not enforced 30 s after they were applied")
-            time.sleep(0.2)
+        wait_until(lambda: is_enforced(api), "the admission policies are enforced")
         yield api
 
 

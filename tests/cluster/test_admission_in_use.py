@@ -1,9 +1,8 @@
 """What is in use is not deleted, judged by the live objects; and nothing of this keeps a namespace from going."""
 
-import time
 import uuid
 
-from tests.cluster.api_server import Api, RefusedError, refused
+from tests.cluster.api_server import Api, RefusedError, refused, wait_until
 from tests.cluster.manifests import artifact, deployment, inline, model
 
 
@@ -13,30 +12,25 @@ def put_version(api: Api, number: int = 1, artifact_name: str = "mnist") -> str:
     return name
 
 
+def is_deleted(api: Api, kind: str, name: str, *, dry_run: bool = False) -> bool:
+    try:
+        api.delete(kind, name, dry_run=dry_run)
+    except RefusedError:
+        return False
+    return True
+
+
 def delete_once_released(api: Api, kind: str, name: str) -> None:
     """Delete what nothing stands on any more: the policies see a write of another object a moment later."""
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            api.delete(kind, name)
-        except RefusedError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
+    wait_until(lambda: is_deleted(api, kind, name), f"{kind} {name} may be deleted")
 
 
 def refused_delete(api: Api, kind: str, name: str) -> str:
-    """The words that refuse a deletion."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        try:
-            api.delete(kind, name, dry_run=True)
-        except RefusedError as refusal:
-            return str(refusal)
-        time.sleep(0.05)
-    raise AssertionError(f"{kind} {name} may be deleted")
+    """The words that refuse a deletion, once the policies have seen what it is refused for."""
+    wait_until(lambda: not is_deleted(api, kind, name, dry_run=True), f"{kind} {name} is held")
+    with pytest.raises(RefusedError) as refusal:
+        api.delete(kind, name)
+    return str(refusal.value)
 
 
 def test_an_aliased_version_stays(api: Api):
