@@ -2,6 +2,8 @@
 
 import uuid
 
+import pytest
+
 from tests.cluster.api_server import Api, RefusedError, refused, wait_until
 from tests.cluster.manifests import artifact, deployment, inline, model
 
