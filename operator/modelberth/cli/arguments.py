@@ -3,6 +3,9 @@
 import argparse
 import os
 
+from modelberth.content.addresses import Address
+from modelberth.content.errors import FormatError
+from modelberth.content.versions import split_object_name
 from modelberth.transfer.workers import default_workers
 
 
@@ -39,6 +42,31 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
         help="threads that hash and transfer, 8 MiB of memory each (default: %(default)s)",
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
+
+
+def address(text: str) -> Address:
+    """An address of a version."""
+    try:
+        return Address.parse(text)
+    except FormatError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def alias_address(text: str) -> Address:
+    """An address that names an alias."""
+    parsed = address(text)
+    if parsed.alias is None:
+        raise argparse.ArgumentTypeError(f"{text}: write MODEL:ALIAS, such as digits:production")
+    return parsed
+
+
+def version_name(text: str) -> str:
+    """The name of a ModelVersion."""
+    try:
+        split_object_name(text)
+    except FormatError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def positive(text: str) -> int:

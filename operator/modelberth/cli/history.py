@@ -3,25 +3,21 @@
 import argparse
 import json
 
-from modelberth.cli.arguments import add_place
-from modelberth.cli.errors import UsageError
+from modelberth.cli.arguments import add_place, alias_address
 from modelberth.cli.session import Place, session_access
 from modelberth.cli.tables import table
-from modelberth.content.addresses import Address
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("address", metavar="MODEL:ALIAS")
+    parser.add_argument("address", metavar="MODEL:ALIAS", type=alias_address)
     parser.add_argument("-o", "--output", choices=("json",), help="print JSON instead of a table")
     add_place(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the history."""
-    address = Address.parse(arguments.address)
-    if address.alias is None:
-        raise UsageError(f"{arguments.address}: write MODEL:ALIAS, such as digits:production")
+    address = arguments.address
     place = Place.of(arguments)
     with place.connect() as cluster:
         namespace = address.namespace or place.namespace or cluster.namespace

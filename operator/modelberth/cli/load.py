@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 
 from modelberth.cli.access import Access
-from modelberth.cli.arguments import add_place, add_workers
+from modelberth.cli.arguments import add_place, add_workers, address
 from modelberth.cli.display import showing, size
 from modelberth.cli.pod import is_loader, pod_access
-from modelberth.content.addresses import Address
 from modelberth.transfer.errors import TransferError
 from modelberth.transfer.load import Loaded, load
 from modelberth.transfer.progress import Progress, Reporter
@@ -23,7 +22,7 @@ _POST_SECONDS = 2.0
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("address", metavar="ADDRESS")
+    parser.add_argument("address", metavar="ADDRESS", type=address)
     parser.add_argument("folder", metavar="DIR", help="made by this command; the folders above it are made, too")
     parser.add_argument("--desired", action="store_true", help="take what the alias should stand for, served or not")
     parser.add_argument("--replace", action="store_true", help="replace a folder that holds something else")
@@ -33,10 +32,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Load, with the pod's token in a loader that the operator made, else with the user's kubeconfig."""
-    address = Address.parse(arguments.address)
     progress = Progress()
-    with _access(arguments, address) as access:
-        digest = access.digest_of(address, desired=arguments.desired)
+    with _access(arguments) as access:
+        digest = access.digest_of(arguments.address, desired=arguments.desired)
         with _reporting(access, digest, progress), showing(progress, quiet=arguments.quiet):
             loaded = load(
                 access.client,
@@ -58,16 +56,16 @@ def _summary(loaded: Loaded) -> str:
 
 
 @contextmanager
-def _access(arguments: argparse.Namespace, address: Address) -> Iterator[Access]:
+def _access(arguments: argparse.Namespace) -> Iterator[Access]:
     if is_loader() and not arguments.kubeconfig:
-        with pod_access(address.namespace or arguments.namespace) as access:
+        with pod_access(arguments.address.namespace or arguments.namespace) as access:
             yield access
         return
     from modelberth.cli.session import Place, session_access
 
     place = Place.of(arguments)
     with place.connect() as cluster:
-        namespace = address.namespace or place.namespace or cluster.namespace
+        namespace = arguments.address.namespace or place.namespace or cluster.namespace
         with session_access(cluster, place, namespace, "Pull") as access:
             yield access
 

@@ -8,11 +8,10 @@ import argparse
 import sys
 
 from modelberth.cli.access import Access
-from modelberth.cli.arguments import add_place, add_workers
+from modelberth.cli.arguments import add_place, add_workers, address
 from modelberth.cli.display import showing, size
 from modelberth.cli.errors import CommandError
 from modelberth.cli.session import Place, session_access
-from modelberth.content.addresses import Address
 from modelberth.transfer.fetch import Fetcher
 from modelberth.transfer.load import check_complete
 from modelberth.transfer.progress import Progress
@@ -24,7 +23,7 @@ _SHOWN = 20
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("address", metavar="ADDRESS")
+    parser.add_argument("address", metavar="ADDRESS", type=address)
     parser.add_argument("folder", metavar="DIR", nargs="?", help="compare this folder instead of reading the store")
     parser.add_argument("--desired", action="store_true", help="take what the alias should stand for, served or not")
     add_workers(parser)
@@ -33,12 +32,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Verify."""
-    address = Address.parse(arguments.address)
     place = Place.of(arguments)
     with place.connect() as cluster:
-        namespace = address.namespace or place.namespace or cluster.namespace
+        namespace = arguments.address.namespace or place.namespace or cluster.namespace
         with session_access(cluster, place, namespace, "Pull") as access:
-            digest = access.digest_of(address, desired=arguments.desired)
+            digest = access.digest_of(arguments.address, desired=arguments.desired)
             print(_verify(access, digest, arguments), file=sys.stderr)
     return 0
 

@@ -8,12 +8,10 @@ import sys
 import time
 from typing import NamedTuple
 
-from modelberth.cli.arguments import add_place, positive
+from modelberth.cli.arguments import add_place, alias_address, positive, version_name
 from modelberth.cli.cluster import Cluster, dig
-from modelberth.cli.errors import CommandError, UsageError
+from modelberth.cli.errors import CommandError
 from modelberth.cli.session import Place
-from modelberth.content.addresses import Address
-from modelberth.content.versions import split_object_name
 from modelberth.runtime.resources import MODEL_ARTIFACTS, REGISTERED_MODELS, Object
 
 _POLL_SECONDS = 1.0
@@ -21,9 +19,10 @@ _POLL_SECONDS = 1.0
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("address", metavar="MODEL:ALIAS")
+    parser.add_argument("address", metavar="MODEL:ALIAS", type=alias_address)
     parser.add_argument(
         "--version",
+        type=version_name,
         metavar="VERSION",
         help="the ModelVersion's name, such as mnist-v4 (default: what the spec asks for)",
     )
@@ -33,11 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look once a second."""
-    address = Address.parse(arguments.address)
-    if address.alias is None:
-        raise UsageError(f"{arguments.address}: write MODEL:ALIAS, such as digits:production")
-    if arguments.version is not None:
-        split_object_name(arguments.version)
+    address = arguments.address
     place = Place.of(arguments)
     deadline = time.monotonic() + arguments.timeout
     with place.connect() as cluster:

@@ -29,7 +29,7 @@ class FakeRegistry:
         trees: digest → text; `layouts` likewise, once committed.
         records: artifact → list of (version, digest).
         requests: counts by `<METHOD> <kind>`; kinds: resolve, tree, layout, urls, versions, trees, uploads, commits,
-            progress, object.
+            history, info, progress, object.
         faults: called with (method, kind, path) before each request; returns None, a status to answer, or "break" to
             cut the connection: before the answer, or for objects in the middle of the body.
         pending_commits: how many times a commit answers 202 first.
@@ -42,6 +42,8 @@ class FakeRegistry:
         self.layouts = {}
         self.records = {}
         self.progress = []
+        self.histories = {}
+        self.info = {}
         self.requests = Counter()
         self.seen_headers = []
         self.faults = lambda method, kind, path: None
@@ -240,6 +242,12 @@ class _Handler(BaseHTTPRequestHandler):
         summary = {"fileCount": tree.file_count, "sizeBytes": tree.size_bytes, "storedBytes": layout.stored_bytes}
         self._answer(200, {"digest": digest, **summary})
 
+    def history(self, _, model, alias):
+        self._answer(200, self.registry.histories.get((model, alias), []))
+
+    def about(self):
+        self._answer(200, self.registry.info)
+
     def post_progress(self, _):
         self.registry.progress.append(json.loads(self._body()))
         self._answer(204)
@@ -310,6 +318,8 @@ _ROUTES = [
     (_NS + r"/trees/([^/]+)", "PUT", "trees", _Handler.put_tree),
     (_NS + r"/uploads", "POST", "uploads", _Handler.uploads),
     (_NS + r"/commits/([^/]+)", "POST", "commits", _Handler.commit),
+    (_NS + r"/models/([^/]+)/aliases/([^/]+)/history", "GET", "history", _Handler.history),
+    (r"/v1/info", "GET", "info", _Handler.about),
     (_NS + r"/progress", "POST", "progress", _Handler.post_progress),
     (_OBJECT, "GET", "object", _Handler.get_object),
     (_OBJECT, "PUT", "object", _Handler.put_object),

@@ -1,0 +1,255 @@
+"""`modelberth push`: what it makes, with whose rights, and what it prints."""
+
+import json
+
+import pytest
+import yaml
+
+from tests.unit.cli.fake_cluster import sessions_left
+from tests.unit.transfer.conftest import fill
+
+
+@pytest.fixture
+def model(tmp_path):
+    return fill(tmp_path / "model", {"model.bin": b"weights", "config.json": b"{}"})
+
+
+def test_a_first_push_makes_artifact_and_version(cluster, registry, run, model):
+    """The version is v0, its object pins the digest, and stdout is one line for scripts."""
+    code, out, err = run("push", model, "--artifact", "mnist")
+    assert code == 0, err
+    name, digest = out.split()
+    assert name == "mnist-v0"
+    assert digest in registry.layouts
+    assert cluster.get("modelartifacts", "mnist")["spec"] == {"versioning": "Sequence"}
+    assert cluster.get("modelversions", "mnist-v0")["spec"] == {
+        "artifact": "mnist",
+        "version": "v0",
+        "digest": digest,
+        "source": {"pushed": {}},
+    }
+    assert "modelversion/mnist-v0 created" in err
+
+
+def test_the_session_is_the_users_own_and_ends_with_the_push(cluster, run, model):
+    """It names the user, the operation and the artifact, holds only a hash, and is deleted at the end."""
+    run("push", model, "--artifact", "mnist")
+    (session,) = cluster.sessions_seen
+    assert session["spec"]["operation"] == "Push"
+    assert session["spec"]["user"] == "jane"
+    assert session["spec"]["artifact"] == "mnist"
+    assert len(session["spec"]["secretHash"]) == 64
+    assert sessions_left(cluster) == []
+
+
+def test_the_users_token_does_not_reach_the_registry(cluster, registry, run, model):
+    """Only the session's own header passes the API server's proxy, and the secret is in no object."""
+    run("push", model, "--artifact", "mnist")
+    api = [headers for kind, headers in registry.seen_headers if kind != "object"]
+    assert api
+    assert all("Authorization" not in headers for headers in api)
+    secrets = {headers["Modelberth-Session"].rpartition(".")[2] for headers in api}
+    assert len(secrets) == 1
+    assert secrets.pop() not in json.dumps([cluster.requests, cluster.objects])
+    assert all("Modelberth-Session" not in headers for kind, headers in registry.seen_headers if kind == "object")
+
+
+def test_the_same_content_again_is_the_version_that_exists(cluster, run, model):
+    """Nothing is sent, nothing is made, and the same line is printed."""
+    first = run("push", model, "--artifact", "mnist")
+    code, out, err = run("push", model, "--artifact", "mnist")
+    assert (code, out) == (0, first[1])
+    assert "is mnist-v0 already" in err
+    assert "0 B sent" in err
+
+
+def test_other_content_is_the_next_version(cluster, run, model):
+    """v1 follows v0."""
+    run("push", model, "--artifact", "mnist")
+    (model / "config.json").write_bytes(b"{1}")
+    assert run("push", model, "--artifact", "mnist")[1].startswith("mnist-v1 ")
+
+
+def test_an_alias_is_moved_by_a_merge_patch(cluster, run, model):
+    """Only the alias's own entry is written: entries of others stay."""
+    cluster.put("modelartifacts", "mnist", {"versioning": "Sequence", "aliases": {"old": {"version": "mnist-v9"}}})
+    code, _, err = run("push", model, "--artifact", "mnist", "--alias", "best")
+    assert code == 0, err
+    assert cluster.get("modelartifacts", "mnist")["spec"]["aliases"] == {
+        "old": {"version": "mnist-v9"},
+        "best": {"version": "mnist-v0"},
+    }
+    assert "alias mnist:best asks for mnist-v0" in err
+
+
+def test_what_is_known_goes_into_the_version(cluster, run, model):
+    """Every describing argument ends up in its field of the spec."""
+    digest = "sha256:" + "0a" * 32
+    words = (
+        f"--format onnx --metric accuracy=0.97 --metric loss=1e-3 --parameter lr=0.1 --parent mnist-v1 "
+        f"--dataset s3://d/train,role=train,digest={digest} --run https://mlflow/1 --code-repository https://git/x "
+        f"--code-revision abc --code-path train.py --code-dirty --image r/x@{digest} --python 3.11.7"
+    )
+    code, _, err = run("push", model, "--artifact", "mnist", "--description", "a b", *words.split())
+    assert code == 0, err
+    spec = cluster.get("modelversions", "mnist-v0")["spec"]
+    assert {key: spec[key] for key in ("format", "metrics", "parameters", "description", "lineage")} == {
+        "format": "onnx",
+        "metrics": {"accuracy": 0.97, "loss": 0.001},
+        "parameters": {"lr": "0.1"},
+        "description": "a b",
+        "lineage": {
+            "run": {"uri": "https://mlflow/1"},
+            "datasets": [{"uri": "s3://d/train", "role": "train", "digest": digest}],
+            "parents": ["mnist-v1"],
+            "code": {"repository": "https://git/x", "revision": "abc", "path": "train.py", "dirty": True},
+            "environment": {"image": f"r/x@{digest}", "python": "3.11.7"},
+        },
+    }
+
+
+def test_yaml_for_git_makes_no_objects(cluster, registry, run, model):
+    """The content is there, the manifests are printed and nothing but the session was created."""
+    code, out, _ = run("push", model, "--artifact", "mnist", "-o", "yaml")
+    assert code == 0
+    artifact, version = yaml.safe_load_all(out)
+    assert (artifact["kind"], version["kind"]) == ("ModelArtifact", "ModelVersion")
+    assert version["spec"]["digest"] in registry.layouts
+    assert cluster.objects == {}
+    assert json.loads(run("push", model, "--artifact", "mnist", "-o", "json")[1])["kind"] == "List"
+
+
+def test_a_draft_makes_no_object(cluster, registry, run, model):
+    """Content and number are kept."""
+    code, out, _ = run("push", model, "--artifact", "mnist", "--draft")
+    assert (code, out.split()[0]) == (0, "mnist-v0")
+    assert cluster.objects == {}
+    assert registry.records["mnist"]
+
+
+def test_semantic_versions_are_asked_for(cluster, run, model):
+    """A new artifact counts as its first explicit version does."""
+    code, out, err = run("push", model, "--artifact", "mnist", "--version", "2.0")
+    assert code == 0, err
+    assert out.startswith("mnist-2.0 ")
+    assert cluster.get("modelartifacts", "mnist")["spec"] == {"versioning": "Semantic"}
+
+
+def test_a_version_object_of_other_content_is_an_error(cluster, run, model):
+    """An object of that name with another digest is never passed over."""
+    cluster.put("modelversions", "mnist-v0", {"artifact": "mnist", "version": "v0", "digest": "sha256:" + "0" * 64})
+    code, _, err = run("push", model, "--artifact", "mnist")
+    assert code == 1
+    assert "ModelVersion mnist-v0 exists with the digest" in err
+
+
+def test_what_is_said_about_an_existing_version_is_not_silently_dropped(cluster, run, model):
+    """New metrics for a version that exists are told to have no effect."""
+    run("push", model, "--artifact", "mnist")
+    code, _, err = run("push", model, "--artifact", "mnist", "--metric", "a=1")
+    assert code == 0
+    assert "is immutable: metrics stay as they were" in err
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (["--alias", "latest"], "latest"),
+        (["--alias", "v4"], "not like a version"),
+        (["--alias", "best", "--draft"], "--alias needs"),
+        (["--alias", "best", "-o", "yaml"], "--alias needs"),
+        (["--version", "4"], "v<number>"),
+        (["--metric", "a=much"], "finite"),
+        (["--metric", "a=nan"], "finite"),
+        (["--metric", "a"], "NAME=VALUE"),
+        (["--parameter", "a=1", "--parameter", "a=2"], "twice"),
+        (["--dataset", "x,size=3"], "neither role"),
+        (["--dataset", "x,role=play"], "role is one of"),
+        (["--dataset", "x,digest=abc"], "digest is"),
+        (["--workers", "0"], "at least 1"),
+        (["--versioning", "Daily"], "invalid choice"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_does_nothing(cluster, registry, run, model, case):
+    """Each contradiction is told before anything is made or sent."""
+    words, why = case
+    code, out, err = run("push", model, "--artifact", "mnist", *words)
+    assert (code, out) == (2, "")
+    assert why in err
+    assert cluster.objects == {}
+    assert not registry.requests
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("Semantic", ["--versioning", "Sequence"], "has spec.versioning Semantic, not Sequence"),
+        ("Semantic", ["--version", "v4"], "does not fit spec.versioning Semantic"),
+        ("Sequence", ["--version", "1.0"], "does not fit spec.versioning Sequence"),
+    ],
+)
+def test_a_wish_against_the_artifacts_own_counting_is_refused(cluster, run, model, case):
+    """The artifact decides how it counts."""
+    versioning, words, why = case
+    cluster.put("modelartifacts", "mnist", {"versioning": versioning})
+    code, _, err = run("push", model, "--artifact", "mnist", *words)
+    assert code == 1
+    assert why in err
+
+
+def test_a_refusal_of_the_api_server_is_told_in_its_own_words(cluster, registry, run, model):
+    """Admission said no: its sentence is printed, and no version object is claimed."""
+    words = "create modelversions is needed for a Push session"
+    cluster.refusals["POST", "/transfersessions"] = (403, "Forbidden", words)
+    code, out, err = run("push", model, "--artifact", "mnist")
+    assert (code, out) == (1, "")
+    assert words in err
+    assert not registry.requests
+
+
+def test_the_session_ends_when_the_push_fails_too(cluster, registry, run, model):
+    """A refused push leaves no session behind."""
+    registry.faults = lambda method, kind, path: 400 if kind == "uploads" else None
+    code, _, err = run("push", model, "--artifact", "mnist")
+    assert code == 1
+    assert "as the test asked" in err
+    assert cluster.sessions_seen
+    assert sessions_left(cluster) == []
+
+
+def test_a_cluster_without_modelberth_is_told(cluster, run, model):
+    """404 for the session's kind means: not installed, or no such namespace."""
+    cluster.refusals["POST", "/transfersessions"] = (404, "NotFound", "the server could not find the resource")
+    code, _, err = run("push", model, "--artifact", "mnist")
+    assert code == 1
+    assert "not installed" in err
+
+
+def test_a_link_that_leaves_the_folder_is_refused_before_anything_is_made(cluster, registry, run, model, tmp_path):
+    """The message names the link; no session, no reservation."""
+    (tmp_path / "token").write_text("secret")
+    (model / "token").symlink_to(tmp_path / "token")
+    code, _, err = run("push", model, "--artifact", "mnist")
+    assert code == 1
+    assert "'token' is a link that leaves the pushed folder" in err
+    assert cluster.sessions_seen == []
+    assert not registry.requests
+
+
+def test_a_registry_address_is_used_directly(cluster, registry, run, model, monkeypatch):
+    """With an address of its own the registry is not reached through the API server."""
+    monkeypatch.setenv("MODELBERTH_REGISTRY_URL", registry.url)
+    code, _, err = run("push", model, "--artifact", "mnist", "-q")
+    assert code == 0, err
+    assert all("proxy" not in path for _, path, _, _ in cluster.requests)
+
+
+def test_an_unusable_kubeconfig_is_one_sentence(run, model, monkeypatch, tmp_path):
+    """No traceback, exit code 1."""
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "missing"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    code, _, err = run("push", model, "--artifact", "mnist")
+    assert code == 1
+    assert err.startswith("modelberth push: ")
+    assert len(err.splitlines()) == 1

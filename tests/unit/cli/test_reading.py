@@ -1,0 +1,222 @@
+"""load, verify, get, history, wait, version: what people see and scripts get."""
+
+import json
+
+import pytest
+
+from tests.unit.cli.fake_cluster import sessions_left
+from tests.unit.transfer.conftest import content, fill
+
+HISTORY = [
+    {
+        "sequence": 1,
+        "at": "2026-11-21T10:00:00Z",
+        "event": "Moved",
+        "version": "mnist-v0",
+        "previous": "",
+        "movedBy": "jane",
+    },
+    {
+        "sequence": 2,
+        "at": "2026-11-21T10:00:09Z",
+        "event": "Served",
+        "version": "mnist-v0",
+        "previous": "",
+        "movedBy": "jane",
+    },
+]
+
+
+@pytest.fixture
+def model(tmp_path):
+    return fill(tmp_path / "model", {"model.bin": b"weights", "sub/config.json": b"{}"})
+
+
+@pytest.fixture
+def pushed(cluster, run, model):
+    """A pushed model: its digest."""
+    return run("push", model, "--artifact", "mnist", "--alias", "best", "-q")[1].split()[1]
+
+
+def test_load_by_version_and_by_digest(cluster, run, pushed, model, tmp_path):
+    """Both addresses give the same folder; the second start finds it intact."""
+    code, _, err = run("load", "mnist:v0", tmp_path / "a")
+    assert code == 0, err
+    assert content(tmp_path / "a") == content(model)
+    assert run("load", f"mnist@{pushed}", tmp_path / "b")[0] == 0
+    assert "intact, nothing fetched" in run("load", "mnist:v0", tmp_path / "a")[2]
+    assert sessions_left(cluster) == []
+    assert cluster.sessions_seen[-1]["spec"]["operation"] == "Pull"
+
+
+def test_a_folder_that_holds_something_else_is_kept_unless_replaced(run, pushed, model, tmp_path):
+    """The refusal names a difference and the mend."""
+    fill(tmp_path / "a", {"mine": b"precious"})
+    code, _, err = run("load", "mnist:v0", tmp_path / "a")
+    assert code == 1
+    assert "--replace" in err
+    assert content(tmp_path / "a") == {"mine": b"precious"}
+    assert run("load", "mnist:v0", tmp_path / "a", "--replace")[0] == 0
+    assert content(tmp_path / "a") == content(model)
+
+
+def test_an_unknown_address_is_told_in_the_registrys_words(run, pushed, tmp_path):
+    """404 becomes one line."""
+    code, _, err = run("load", "mnist:v7", tmp_path / "a")
+    assert code == 1
+    assert "mnist:v7 is not known" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_wrong_address_is_told_with_the_form(run, tmp_path):
+    """Before anything is asked."""
+    code, _, err = run("load", "Mnist", tmp_path / "a")
+    assert code == 2
+    assert "[namespace/]name" in err
+
+
+def test_a_tampered_object_is_refused_with_its_name(registry, run, pushed, tmp_path):
+    """The loader's last line, which Kubernetes shows as the reason, names object and damage."""
+    key = next(iter(registry.objects))
+    registry.objects[key] = b"X" + registry.objects[key][1:]
+    code, _, err = run("load", "mnist:v0", tmp_path / "a")
+    assert code == 1
+    last = err.splitlines()[-1]
+    assert last.startswith(f"modelberth load: refused: object {key.partition('/')[0]} of spaces/")
+    assert " is tampered: " in last
+    assert not (tmp_path / "a").exists()
+
+
+def test_verify_reads_the_store_or_compares_a_folder(registry, run, pushed, model, tmp_path):
+    """Intact: 0. Other bytes in the folder, or in the store: 1 with the name."""
+    assert run("verify", "mnist:v0")[0] == 0
+    assert run("verify", "mnist:v0", model)[0] == 0
+    (model / "sub" / "config.json").write_bytes(b"[]")
+    (model / "more").write_bytes(b"")
+    code, _, err = run("verify", "mnist:v0", model)
+    assert code == 1
+    assert "'sub/config.json' has other bytes" in err
+    assert "'more' is not part of the version" in err
+    key = next(iter(registry.objects))
+    registry.objects[key] = registry.objects[key][:-1]
+    code, _, err = run("verify", "mnist:v0")
+    assert code == 1
+    assert "is truncated" in err
+
+
+def test_get_shows_versions_drafts_and_aliases(cluster, run, pushed, model):
+    """Records and objects in one table."""
+    (model / "model.bin").write_bytes(b"other")
+    run("push", model, "--artifact", "mnist", "--draft", "-q")
+    cluster.get("modelversions", "mnist-v0")["status"] = {
+        "sizeBytes": 2048,
+        "conditions": [{"type": "Ready", "status": "True"}],
+    }
+    cluster.get("modelartifacts", "mnist")["status"] = {
+        "aliases": {"best": {"desired": "mnist-v0", "current": "mnist-v0", "state": "Served"}}
+    }
+    code, out, err = run("get", "mnist")
+    assert code == 0, err
+    rows = [line.split() for line in out.splitlines()]
+    assert rows[0] == ["VERSION", "STATE", "DIGEST", "SIZE", "CREATED", "BY", "ALIASES"]
+    assert rows[1][:5] == ["mnist-v0", "Ready", pushed, "2.0", "KiB"]
+    assert rows[1][-1] == "best"
+    assert rows[2][:2] == ["mnist-v1", "Draft"]
+    assert json.loads(run("get", "mnist", "-o", "json")[1])["versions"][1]["state"] == "Draft"
+
+
+def test_get_without_a_name_lists_artifacts_and_models(cluster, run):
+    """One line per artifact, one per alias of a model; an empty namespace says so."""
+    assert run("get")[1] == "nothing in namespace ns\n"
+    cluster.put("modelartifacts", "mnist", {}, {"versionCount": 2, "latestVersion": "mnist-v1"})
+    cluster.put(
+        "registeredmodels",
+        "digits",
+        {"aliases": {"production": {"version": "mnist-v1"}}},
+        {
+            "aliases": {
+                "production": {
+                    "desired": "mnist-v1",
+                    "current": "mnist-v0",
+                    "state": "Progressing",
+                    "message": "1 of 2",
+                }
+            }
+        },
+    )
+    lines = run("get")[1].splitlines()
+    assert lines[1].split() == ["mnist", "2", "mnist-v1", "-"]
+    assert lines[4].split() == ["digits", "production", "mnist-v1", "mnist-v0", "Progressing", "1", "of", "2"]
+    assert run("get", "digits")[1].splitlines()[1].split()[0] == "production"
+    assert run("get", "nothing")[0] == 1
+
+
+def test_history_is_a_table_or_json(registry, cluster, run):
+    """Oldest first, with who moved it; nothing recorded says so."""
+    registry.histories = {("digits", "production"): HISTORY}
+    lines = run("history", "digits:production")[1].splitlines()
+    assert lines[0].split() == ["SEQ", "AT", "EVENT", "VERSION", "PREVIOUS", "BY"]
+    assert lines[1].split() == ["1", "2026-11-21T10:00:00Z", "Moved", "mnist-v0", "-", "jane"]
+    assert json.loads(run("history", "digits:production", "-o", "json")[1]) == HISTORY
+    assert "nothing is recorded" in run("history", "digits:canary")[1]
+    assert run("history", "digits")[0] == 2
+
+
+def aliases(desired, current, **more):
+    return {"aliases": {"production": {"desired": desired, "current": current, **more}}}
+
+
+def test_wait_ends_when_the_version_is_served(cluster, run):
+    """What is current counts."""
+    cluster.put(
+        "registeredmodels",
+        "digits",
+        {"aliases": {"production": {"version": "mnist-v1"}}},
+        aliases("mnist-v1", "mnist-v1"),
+    )
+    assert run("wait", "digits:production", "--version", "mnist-v1")[:2] == (0, "digits:production is mnist-v1\n")
+    assert run("wait", "digits:production")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("mnist-v0", aliases("mnist-v0", "mnist-v0"), "the spec asks for mnist-v0"),
+        ("mnist-v1", aliases("mnist-v0", "mnist-v0"), "has not seen the change"),
+        ("mnist-v1", {}, "has not seen the change"),
+        (
+            "mnist-v1",
+            aliases(
+                "mnist-v1", "mnist-v0", state="Waiting", reason="VersionNotFound", message="mnist-v1 does not exist"
+            ),
+            "is Waiting (VersionNotFound: mnist-v1 does not exist)",
+        ),
+    ],
+)
+def test_wait_says_why_and_ends_with_1(cluster, run, monkeypatch, case):
+    """When the time is over the last reason is the message."""
+    asked, status, why = case
+    clock = iter([0.0, 0.5, 100.0])
+    monkeypatch.setattr(
+        "modelberth.cli.wait.time", type("Time", (), {"monotonic": lambda: next(clock), "sleep": lambda _: None})
+    )
+    cluster.put("registeredmodels", "digits", {"aliases": {"production": {"version": asked}}}, status)
+    code, out, err = run("wait", "digits:production", "--version", "mnist-v1", "--timeout", "60")
+    assert (code, out) == (1, "")
+    assert err.count(why) == 2  # when it began, and at the end
+    assert "after 60 s" in err
+
+
+def test_wait_wants_an_alias_and_an_object_name(cluster, run):
+    """Wrong usage is told at once."""
+    assert run("wait", "digits")[0] == 2
+    assert run("wait", "digits:production", "--version", "nonsense")[0] == 2
+    assert run("wait", "digits:production")[0] == 1
+
+
+def test_version_asks_the_registry_when_told_to(registry, cluster, run):
+    """Alone it needs no cluster."""
+    assert run("version")[1].startswith("modelberth ")
+    registry.info = {"version": "0.1.0", "formats": {"tree": 1}, "mode": "direct", "problems": ["no STS"]}
+    out = run("version", "--registry")[1]
+    assert "registry 0.1.0 (formats: tree 1; mode: direct)\n  no STS" in out
