@@ -17,23 +17,53 @@ by `kubectl explain`, for example `kubectl explain modeldeployment.spec.strategy
 """
 
 
+_ADMISSION = """\
+## Rules over several objects and over users
+
+The chart's admission policies hold them; there is no webhook. Deleting a whole namespace is let through.
+
+- A ModelVersion is not deleted while a RegisteredModel of the namespace links it, has it as an alias or has an alias
+  that still stands for it (`status.aliases.*.current`), nor while an alias of its ModelArtifact names it.
+- A ModelArtifact is not deleted while the namespace has ModelVersions of it.
+- Status and `metadata.finalizers` of all kinds are written by the operator only, or by whoever has the verb `override`
+  on the resource; Kubernetes' own finalizers excepted.
+- Template, templateRef, container, loader and service of a ModelDeployment are set and changed by whoever may `create`
+  deployments.apps in the namespace; so is a PodTemplate that is labelled `modelberth.io/template=true`.
+- A TransferSession is created for oneself only; Push needs `create` on modelversions, Pull needs `get` on
+  modelversions/content.
+- The annotations `moved-by.modelberth.io/<alias>` name who changed each alias last; what users write there is put back
+  (Kubernetes 1.36 and newer).
+"""
+
+
 def reference() -> str:
     """The whole document."""
-    return "\n".join([_INTRODUCTION, *(_section(kind) for kind in KINDS)])
+    return "\n".join([_INTRODUCTION, *(_section(kind) for kind in KINDS), _ADMISSION])
 
 
 def _section(kind: Kind) -> str:
     schema = object_schema(kind)
     lines = [f"## {kind.name} (`{kind.short_name}`)", "", kind.description, ""]
-    rules = [entry["message"] for entry in schema.get("x-kubernetes-validations", ())]
-    lines += [f"- {message}" for message in rules]
-    if rules:
+    messages = [*_messages(schema)]
+    lines += [f"- {_escaped(message)}" for message in messages]
+    if messages:
         lines.append("")
     for part in ("spec", "status"):
         lines += ["| field | type | meaning |", "|---|---|---|"]
         lines += _rows(schema["properties"][part], part)
         lines.append("")
     return "\n".join(lines)
+
+
+def _messages(schema: Schema) -> Iterator[str]:
+    """What the rules of a schema and of all that is below it say."""
+    for entry in schema.get("x-kubernetes-validations", ()):
+        yield entry["message"]
+    for field in schema.get("properties", {}).values():
+        below, _ = _below(field)
+        if below is not field:
+            yield from (entry["message"] for entry in field.get("x-kubernetes-validations", ()))
+        yield from _messages(below)
 
 
 def _rows(schema: Schema, path: str) -> Iterator[str]:
@@ -66,7 +96,11 @@ def _type(field: Schema) -> str:
 
 
 def _meaning(field: Schema) -> str:
-    text = str(field["description"]).replace("|", "\\|").replace("<", "&lt;")
+    text = _escaped(str(field["description"]))
     if "default" in field and not isinstance(field["default"], dict):
         text += f" Default: {field['default']}."
     return text
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
