@@ -171,6 +171,13 @@ def _again(world: World, rng: random.Random, temper: Temper) -> Action | None:
     return ("again", process.name, rng.choice(wiring.WATCHED).plural) if process else None
 
 
+def _compact(world: World, rng: random.Random, temper: Temper) -> Action | None:
+    """Only what some watch has not read yet: anything else is missed by nobody."""
+    del temper
+    unread = [resource.plural for process in world.processes for resource in process.backlog()]
+    return ("compact", rng.choice(unread)) if unread else None
+
+
 def _crash(world: World, rng: random.Random, temper: Temper) -> Action | None:
     del temper
     process = _process(world, rng, lambda _: True)
@@ -200,7 +207,7 @@ _CHOICES: dict[str, Callable[[World, random.Random, Temper], Action | None]] = {
     "pod-end": _pod_end,
     "collect": lambda world, rng, temper: ("collect",),
     "again": _again,
-    "compact": lambda world, rng, temper: ("compact", rng.choice(wiring.WATCHED).plural),
+    "compact": _compact,
     "pod-crash": _pod_crash,
     "store": lambda world, rng, temper: ("store", "back" if world.store_is_away else "away"),
     "crash": _crash,

@@ -81,6 +81,7 @@ class Users:
         """Other content under a number that is taken, or is taken by this."""
         digest = digest_of(f"other {artifact} {number}")
         self._world.bucket.commit(self._world.space, digest)
+        self._reserve(artifact, number, digest)
         return self._version(artifact, number, {"pushed": {}}, digest)
 
     def unpublish(self, artifact: str, number: str) -> bool:
