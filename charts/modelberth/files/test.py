@@ -121,6 +121,7 @@ def call(method: str, path: str, body: Object | None = None) -> Object:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(API + path, data, headers, method=method)
     trust = ssl.create_default_context(cafile=f"{ACCOUNT}/ca.crt")
+    trust.verify_flags &= ~ssl.VERIFY_X509_STRICT  # many a cluster's CA was made without the extensions it asks for
     with urllib.request.urlopen(request, context=trust, timeout=10) as answer:
         parsed: Object = json.load(answer)
         return parsed
