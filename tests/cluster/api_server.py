@@ -22,7 +22,7 @@ PLURALS = {
     "ModelDeployment": "modeldeployments",
     "TransferSession": "transfersessions",
     "PodTemplate": "podtemplates",
-    "Deployment": "deployments",
+    "ConfigMap": "configmaps",
     "Namespace": "namespaces",
     "Role": "roles",
     "RoleBinding": "rolebindings",
@@ -91,7 +91,8 @@ class Api:
         return self._send("PUT", self._path(obj), json=obj)
 
     def merge(self, kind: str, name: str, patch: dict[str, Any], *, subresource: str = "") -> dict[str, Any]:
-        path = self._path({"kind": kind, "metadata": {"name": name}}) + subresource
+        named = {"kind": kind, "metadata": {"name": name}}
+        path = self._path(named | ({"apiVersion": patch["apiVersion"]} if "apiVersion" in patch else {})) + subresource
         return self._send("PATCH", path, json=patch, content_type="application/merge-patch+json")
 
     def apply(self, obj: dict[str, Any], *, manager: str, force: bool = False) -> dict[str, Any]:

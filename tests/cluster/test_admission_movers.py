@@ -1,9 +1,10 @@
 """Who moved an alias is stamped by the API server, and nobody writes another's name."""
 
 import pytest
+import yaml
 
 from modelberth.api.names import moved_by
-from tests.cluster.api_server import Api
+from tests.cluster.api_server import Api, RefusedError, refused, wait_until
 from tests.cluster.installed import MUTATING_POLICIES, rendered
 from tests.cluster.manifests import artifact, model
 
@@ -101,8 +102,49 @@ def test_every_alias_may_be_stamped(api: Api):
 
 
 def test_older_api_servers_get_no_policy_that_they_do_not_know(control_plane):
-    """Where MutatingAdmissionPolicy is not served the chart leaves it out, and nothing else."""
+    """Where MutatingAdmissionPolicy is not served, a validating policy that refuses stamps takes its place."""
     with_it = [obj["metadata"]["name"] for obj in rendered(control_plane, MUTATING_POLICIES)]
     without = [obj["metadata"]["name"] for obj in rendered(control_plane)]
     assert [name for name in with_it if name not in without] == ["modelberth-alias-movers"] * 2
-    assert [name for name in with_it if name in without] == without
+    assert [name for name in without if name not in with_it] == ["modelberth-alias-stamps"] * 2
+
+
+@pytest.fixture
+def stamps_refused(api: Api, control_plane):
+    """The policy of older API servers at work on this one: on ConfigMaps, which nothing else stamps."""
+    objects = [obj for obj in rendered(control_plane) if obj["metadata"]["name"] == "modelberth-alias-stamps"]
+    policy, binding = sorted(objects, key=lambda obj: obj["kind"])
+    for obj in objects:
+        obj["metadata"]["name"] = api.namespace
+    (rule,) = policy["spec"]["matchConstraints"]["resourceRules"]
+    rule |= {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"]}
+    binding["spec"] |= {
+        "policyName": api.namespace,
+        "matchResources": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": api.namespace}}},
+    }
+    control_plane.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(objects))
+    yield
+    control_plane.kubectl("delete", "-f", "-", input=yaml.safe_dump_all(objects))
+
+
+def config_map(name: str, **annotations: str) -> dict:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "annotations": annotations}}
+
+
+@pytest.mark.usefixtures("stamps_refused")
+def test_older_api_servers_refuse_stamps(api: Api):
+    """Where nobody stamps, nobody forges either; other annotations, and stamps from before, are left alone."""
+    forged = config_map("aliases", **{moved_by("one"): "bob"})
+
+    def is_refused() -> bool:
+        try:
+            api.create(forged, dry_run=True)
+        except RefusedError as refusal:
+            return "moved-by.modelberth.io/one is not written by users; remove it" in str(refusal)
+        return False
+
+    wait_until(is_refused, "a forged stamp is refused")
+    api.create(config_map("aliases", note="free"))
+    with refused("moved-by.modelberth.io/one is not written by users; remove it"):
+        api.merge("ConfigMap", "aliases", {"apiVersion": "v1", "metadata": {"annotations": {moved_by("one"): "bob"}}})
+    api.merge("ConfigMap", "aliases", {"apiVersion": "v1", "metadata": {"annotations": {"note": "changed"}}})

@@ -31,8 +31,8 @@ The chart's admission policies hold them; there is no webhook. Deleting a whole 
   deployments.apps in the namespace; so is a PodTemplate that is labelled `modelberth.io/template=true`.
 - A TransferSession is created for oneself only; Push needs `create` on modelversions, Pull needs `get` on
   modelversions/content.
-- The annotations `moved-by.modelberth.io/<alias>` name who changed each alias last; what users write there is put back
-  (Kubernetes 1.36 and newer).
+- The annotations `moved-by.modelberth.io/<alias>` name who changed each alias last; what users write there is put back.
+  Before Kubernetes 1.36 nobody writes them.
 """
 
 
