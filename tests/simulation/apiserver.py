@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from modelberth.runtime.clock import Clock, rfc3339
 from modelberth.runtime.errors import AlreadyExists, Conflict, Gone, Invalid, NotFound
 from modelberth.runtime.resources import (
+    CONFIG_MAPS,
     CONTROLLER_REVISIONS,
     DEPLOYMENTS,
     OWN_KINDS,
@@ -31,6 +32,8 @@ Place = tuple[str, str]
 
 _WITH_STATUS = frozenset({*OWN_KINDS, DEPLOYMENTS, REPLICA_SETS, PODS, SERVICES})
 _WITH_GENERATION = frozenset({*OWN_KINDS, DEPLOYMENTS, REPLICA_SETS})
+_APPLIED = frozenset({DEPLOYMENTS, SERVICES, CONFIG_MAPS, CONTROLLER_REVISIONS})
+"""Resources that one writer applies while others update them: only there does it matter who owns what."""
 _SERVER_OWNED = ("uid", "creationTimestamp", "generation", "managedFields", "deletionTimestamp", "selfLink")
 
 Admission = Callable[["ApiServer", str, Resource, Object | None, Object | None], Object | None]
@@ -178,7 +181,8 @@ class ApiServer:
         if resource in _WITH_STATUS:
             obj.pop("status", None)
         ownership = Ownership()
-        ownership.update({}, _owned_part(obj, None), owner=(user, "Update", ""))
+        if resource in _APPLIED:
+            ownership.update({}, _owned_part(obj, None), owner=(user, "Update", ""))
         return self._insert(user, resource, obj, ownership, dry_run=dry_run)
 
     def update(self, user: str, resource: Resource, obj: Object, *, subresource: str | None = None) -> Object:
@@ -188,7 +192,7 @@ class ApiServer:
         _check_fence(resource, stored.object, obj["metadata"])
         new = _combined(resource, stored.object, copied(obj), subresource)
         ownership = stored.ownership.copy()
-        if resource not in (PODS, REPLICA_SETS) and subresource is None:
+        if resource in _APPLIED and subresource is None:
             ownership.update(_owned_part(stored.object, None), _owned_part(new, None), owner=(user, "Update", ""))
         return self._replace(user, resource, stored, new, ownership, subresource=subresource, dry_run=False)
 

@@ -235,7 +235,7 @@ class _Claims:
         ready: dict[str, int] = {}
         for entry in self._world.server.peek_all(REPLICA_SETS, NAMESPACE):
             count = _status(entry).get("readyReplicas") or 0
-            if _owner(entry) == name and count:
+            if _workload_uid(entry) == _workload_uid(replica_set) and count:  # not those of a deleted predecessor
                 revision = _annotations(entry["spec"]["template"]).get("modelberth.io/revision", "")
                 ready[revision] = ready.get(revision, 0) + count
         self._served[name].add(frozenset(ready.items()))
@@ -291,6 +291,10 @@ def _aliases(obj: Object) -> Mapping[str, Any]:
 
 def _annotations(obj: Object) -> Mapping[str, str]:
     return (obj.get("metadata") or {}).get("annotations") or {}
+
+
+def _workload_uid(replica_set: Object) -> str:
+    return str(replica_set["metadata"]["ownerReferences"][0]["uid"])
 
 
 def _owner(obj: Object) -> str:

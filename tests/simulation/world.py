@@ -59,6 +59,7 @@ class World:
         self._seed = seed
         self._build = build
         self._booted = 0
+        self._may_have_orphans = False
         self.server.on_write = self._on_write
         home: Object = {"metadata": {"name": NAMESPACE}}
         self.server.create("admin", NAMESPACES, None, home)
@@ -170,6 +171,9 @@ class World:
 
     def collect(self) -> bool:
         """The garbage collector deletes what has no owner any more."""
+        if not self._may_have_orphans:
+            return False
+        self._may_have_orphans = False
         orphans = self.server.orphans()
         for resource, obj in orphans:
             self.server.delete(COLLECTOR, resource, NAMESPACE, obj["metadata"]["name"])
@@ -211,6 +215,7 @@ class World:
 
     def _on_write(self, write: Write) -> None:
         change = write.change
+        self._may_have_orphans = self._may_have_orphans or change.type != "MODIFIED"
         if change.resource == DEPLOYMENTS:
             self.unsynced[change.object["metadata"]["name"]] = None
         elif change.resource in (PODS, REPLICA_SETS):
