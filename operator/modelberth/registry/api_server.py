@@ -21,11 +21,13 @@ async def fetch(connection: Connection, path: str, *, observe: Observer | None =
     """
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
     try:
-        async with await open_session(connection, observe=observe) as session:
-            async with session.get(connection.server + path, timeout=timeout) as response:
-                text = await response.text()
-                if response.status >= 400:
-                    raise error_from_answer(response.status, text)
+        async with (
+            await open_session(connection, observe=observe) as session,
+            session.get(connection.server + path, timeout=timeout) as response,
+        ):
+            text = await response.text()
+            if response.status >= 400:
+                raise error_from_answer(response.status, text)
     except CredentialsError as error:
         raise Unauthorized(0, "NoCredentials", str(error)) from error
     except (aiohttp.ClientError, OSError, TimeoutError) as error:

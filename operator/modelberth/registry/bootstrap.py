@@ -1,7 +1,7 @@
 """`python -m modelberth store-bootstrap`: bucket, user and policy in the chart's own MinIO. Safe to run again.
 
-Reads `MODELBERTH_STORE_ENDPOINT`, `…_BUCKET`, `…_REGION`, `…_CA_FILE`; the files named by `…_ROOT_USER_FILE` and
-`…_ROOT_PASSWORD_FILE` (MinIO's root account) and by `…_ACCESS_KEY_FILE` and `…_SECRET_KEY_FILE` (the user to make).
+Reads `MODELBERTH_STORE_ENDPOINT`, `…_BUCKET`, `…_REGION`, `…_CA_FILE`; the files named by `…_ROOT_ACCESS_KEY_FILE` and
+`…_ROOT_SECRET_KEY_FILE` (MinIO's root account) and by `…_ACCESS_KEY_FILE` and `…_SECRET_KEY_FILE` (the user to make).
 """
 
 import logging
@@ -46,8 +46,8 @@ def read_setup(environment: Mapping[str, str] | None = None) -> Setup:
     """
     variables = EnvironmentReader(environment)
     store = StoreSettings.read(variables)
-    root_user = variables.path("STORE_ROOT_USER_FILE")
-    root_password = variables.path("STORE_ROOT_PASSWORD_FILE")
+    root_user = variables.path("STORE_ROOT_ACCESS_KEY_FILE")
+    root_password = variables.path("STORE_ROOT_SECRET_KEY_FILE")
     variables.check()
     return Setup(
         endpoint=Endpoint(store.endpoint),

@@ -18,8 +18,6 @@ from modelberth.store.bucket import connection_pool
 from modelberth.store.connection import Endpoint, KeyPair
 from modelberth.store.errors import StoreDenied, StoreError, StoreUnavailable
 
-POLICY_NAME = "modelberth"
-
 _BUCKET_ACTIONS = [
     "s3:ListBucket",
     "s3:GetBucketLocation",
@@ -107,9 +105,10 @@ def _make_user(setup: Setup) -> None:
         region=setup.region,
         http_client=connection_pool(setup.ca_file),
     )
-    admin.policy_add(POLICY_NAME, policy=user_policy(setup.bucket))
+    name = f"modelberth-{setup.bucket}"  # one MinIO may serve several installations
+    admin.policy_add(name, policy=user_policy(setup.bucket))
     admin.user_add(setup.user.access_key, setup.user.secret_key)
-    admin.policy_set(POLICY_NAME, user=setup.user.access_key)
+    admin.policy_set(name, user=setup.user.access_key)
 
 
 def _meaning(setup: Setup, status: int, code: str) -> StoreError:
