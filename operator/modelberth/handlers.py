@@ -1,9 +1,10 @@
 """kopf at the rim: it watches, and every event goes into the cache. Nothing is handled in here.
 
-kopf runs in a thread with an event loop of its own, for two reasons. When it ends it cancels *every* task of its loop
-that is younger than itself, and it ends whenever a watch meets an error it does not know; so nothing of ours may live
-there, and it is started again with a back-off. And what it does with each event (a deep copy, a difference) does not
-hold up the loop in which reconciles run.
+kopf runs in a thread with an event loop of its own. It ends whenever a watch meets an error it does not know, and then
+cancels *every* task of its loop that is younger than itself, so nothing of ours may live there. Some of its own watches
+swallow that cancellation and go on for ever (nolar/kopf#1276): the end is noticed by the clean-up handler, which runs
+before kopf waits for them, and the loop is given up with whatever is left in it. Then kopf is started again in a new
+one, with a back-off.
 
 kopf finds out what the cluster serves only when it starts, and silently leaves out what is not served then. So it is
 not started before all of it is.
@@ -30,7 +31,8 @@ from modelberth.runtime.watches import Watch
 _UNSERVED_SECONDS = 2.0
 _FIRST_PAUSE, _LAST_PAUSE = 1.0, 30.0
 _SETTLED_SECONDS = 60.0
-_STOP_SECONDS = 5.0
+_STOP_SECONDS = 10.0
+_GRACE_SECONDS = 2.0
 _REQUEST_SECONDS = 30.0
 _CONNECT_SECONDS = 5.0
 _CHUNK = 500
@@ -91,7 +93,7 @@ class KopfWatcher:
         while not self._stopping.is_set():
             began = time.monotonic()
             try:
-                asyncio.run(self._once())
+                self._in_a_loop_of_its_own()
                 outcome = "ended"
             except Exception as error:  # noqa: BLE001 (whatever ended kopf, the answer is to start it again)
                 outcome = f"{type(error).__name__}: {error}"
@@ -105,26 +107,60 @@ class KopfWatcher:
             self._tell(self._sinks.restarted)
             self._stopping.wait(wait)
 
+    def _in_a_loop_of_its_own(self) -> None:
+        """Run kopf once. Tasks that do not end with it are left behind with their loop."""
+        loop = asyncio.new_event_loop()
+        loop.set_exception_handler(lambda _, context: log.debug("in kopf's loop: %s", context.get("message")))
+        try:
+            loop.run_until_complete(self._once())
+        finally:
+            if left := asyncio.all_tasks(loop):
+                for task in left:
+                    task.cancel()
+                loop.run_until_complete(asyncio.wait(left, timeout=_GRACE_SECONDS))
+            loop.close()
+
     async def _once(self) -> None:
         """kopf, from its start to its end."""
-        stop = asyncio.Event()
+        stop, ended = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
         self._stop_kopf = lambda: loop.call_soon_threadsafe(stop.set)
-        pulse = _Pulse(self._watches, self._namespaces, connection=self._connection, tell=self._tell, sinks=self._sinks)
+        pulse = _Pulse(
+            self._watches,
+            self._namespaces,
+            server=self._connection.server,
+            tell=lambda sink, *what: None if ended.is_set() else self._tell(sink, *what),
+            sinks=self._sinks,
+        )
         try:
             session = await open_session(self._connection, observe=self._observe, middlewares=(pulse,), connections=0)
             async with session:
-                if not await self._served(session, stop):
-                    return
-                await kopf.operator(
-                    registry=self._registry(session),
-                    settings=kopf_settings(self._watches),
-                    clusterwide=not self._namespaces,
-                    namespaces=list(self._namespaces),
-                    stop_flag=stop,
-                )
+                if await self._served(session, stop):
+                    await self._kopf(session, stop, ended)
         finally:
             self._stop_kopf = None
+
+    async def _kopf(self, session: aiohttp.ClientSession, stop: asyncio.Event, ended: asyncio.Event) -> None:
+        """Run kopf until it ends, or should have.
+
+        Raises:
+            Exception: what ended it, as far as it says.
+        """
+        running = asyncio.ensure_future(
+            kopf.operator(
+                registry=self._registry(session, ended),
+                settings=kopf_settings(self._watches),
+                clusterwide=not self._namespaces,
+                namespaces=list(self._namespaces),
+                stop_flag=stop,
+            )
+        )
+        end = asyncio.ensure_future(ended.wait())
+        await asyncio.wait({running, end}, return_when=asyncio.FIRST_COMPLETED)
+        end.cancel()
+        await asyncio.wait({running}, timeout=_GRACE_SECONDS)
+        if running.done():
+            running.result()
 
     async def _served(self, session: aiohttp.ClientSession, stop: asyncio.Event) -> bool:
         """Wait until the API server serves all that is to be watched; False if stopped before."""
@@ -140,7 +176,7 @@ class KopfWatcher:
             await asyncio.sleep(_UNSERVED_SECONDS)
         return False
 
-    def _registry(self, session: aiohttp.ClientSession) -> kopf.OperatorRegistry:
+    def _registry(self, session: aiohttp.ClientSession, ended: asyncio.Event) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
 
         async def log_in(**_: Any) -> kopf.AiohttpSession:
@@ -149,7 +185,11 @@ class KopfWatcher:
         async def take(*, event: Mapping[str, Any], **_: Any) -> None:
             self._tell(self._sinks.event, event["type"], event["object"])
 
+        async def clean_up(**_: Any) -> None:
+            ended.set()
+
         kopf.on.login(registry=registry)(log_in)
+        kopf.on.cleanup(registry=registry)(clean_up)
         for watch in self._watches:
             resource = watch.resource
             kopf.on.event(resource.group, resource.version, resource.plural, registry=registry)(take)
@@ -216,11 +256,11 @@ class _Pulse:
         watches: Sequence[Watch],
         namespaces: Sequence[str],
         *,
-        connection: Connection,
+        server: str,
         tell: Callable[..., None],
         sinks: WatchSinks,
     ) -> None:
-        prefix = connection.server.split("://", 1)[1].partition("/")[2]
+        prefix = server.split("://", 1)[1].partition("/")[2]
         root = f"/{prefix}" if prefix else ""
         everywhere: Sequence[str | None] = namespaces or [None]
         self._watches = {
@@ -263,7 +303,7 @@ class _Pulse:
 
 
 def _quieten() -> None:
-    """Keep kopf from telling each failed attempt of each watch with a traceback; `_Pulse` and the restarts are told."""
-    kopf_log = logging.getLogger("kopf")
+    """Keep kopf from telling each failed attempt of each watch; `_Pulse` tells the first. What ends it is told."""
     if not log.isEnabledFor(logging.DEBUG):
-        kopf_log.setLevel(logging.CRITICAL)
+        logging.getLogger("kopf").setLevel(logging.CRITICAL)
+        logging.getLogger("kopf._core.reactor.orchestration").setLevel(logging.ERROR)
