@@ -1,5 +1,6 @@
 """The demo's cluster: the real kind where Docker works, tests/localkind elsewhere; and kubectl on it."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -54,7 +55,8 @@ class Cluster:
     def load(self, archive: Path, progress: Progress) -> None:
         """Bring an image into the node unless this very archive was brought in before."""
         loaded = STATE / f"{archive.stem}.loaded"
-        identity = f"{archive.stat().st_ino} {archive.stat().st_size} {archive.stat().st_mtime_ns}"
+        with archive.open("rb") as file:
+            identity = hashlib.file_digest(file, "sha256").hexdigest()
         if loaded.exists() and loaded.read_text() == identity:
             return
         run([self.kind, "load", "image-archive", archive, "--name", NAME], progress=progress)

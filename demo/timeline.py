@@ -1,5 +1,6 @@
 """The timeline of a move: what happened when, read from the API server's watches and from the answers."""
 
+import contextlib
 import json
 import subprocess
 import threading
@@ -22,7 +23,7 @@ class Moment:
 
 
 class Timeline:
-    """Watches a ModelDeployment, its Deployment and its pods, and notes when each first shows the new version.
+    """Watches a RegisteredModel, the Deployment that follows it and its pods, and notes when each first shows the new version.
 
     Times are those of the watch events' arrival here; the load generator's clock is the node's, which is this
     machine's.
@@ -39,7 +40,6 @@ class Timeline:
     def __enter__(self) -> Self:
         """Start the watches; each first delivers what there is now."""
         pods = f"--selector=modelberth.io/deployment={self._name}"
-        self._watch(self._see_deployment, "modeldeployment", self._name)
         self._watch(self._see_workload, "deployment", f"{self._name}-a")
         self._watch(self._see_model, "registeredmodel", self._name)
         self._watch(self._see_pod, "pods", pods)
@@ -82,15 +82,10 @@ class Timeline:
     def _see_model(self, _: str, model: Object) -> None:
         for alias in (model.get("status", {}).get("aliases") or {}).values():
             if alias.get("desired") == self._version:
-                self.note("alias observed by the operator")
+                self.note("status: alias observed (status is written last)")
                 if alias.get("state") == "Served" and alias.get("current") == self._version:
-                    self.note("alias Served")
+                    self.note("status: alias Served")
                     self._served.set()
-
-    def _see_deployment(self, _: str, deployment: Object) -> None:
-        status = deployment.get("status", {})
-        if (status.get("desired") or {}).get("version") == self._version:
-            self.note("ModelDeployment follows")
 
     def _see_workload(self, _: str, workload: Object) -> None:
         if workload["metadata"].get("annotations", {}).get("modelberth.io/version") == self._version:
@@ -130,10 +125,10 @@ def _listen(stream: IO[str], see: Callable[[str, Object], None]) -> None:
 
 
 def _documents(stream: IO[str]) -> Iterator[Object]:
-    """The JSON documents of a stream that has one after the other, each over many lines, ending in a line `}`."""
-    lines: list[str] = []
+    """The JSON documents of a stream, each on one line or, from older kubectls, on many."""
+    text = ""
     for line in stream:
-        lines.append(line)
-        if line == "}\n":
-            yield json.loads("".join(lines))
-            lines.clear()
+        text += line
+        with contextlib.suppress(json.JSONDecodeError):  # not complete yet
+            yield json.loads(text)
+            text = ""
