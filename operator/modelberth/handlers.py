@@ -164,6 +164,7 @@ class KopfWatcher:
 
     async def _served(self, session: aiohttp.ClientSession, stop: asyncio.Event) -> bool:
         """Wait until the API server serves all that is to be watched; False if stopped before."""
+        told: list[str] = []
         while not stop.is_set() and not self._stopping.is_set():
             try:
                 missing = await unserved(session, self._connection.server, self._watches)
@@ -172,7 +173,9 @@ class KopfWatcher:
             if not missing:
                 return True
             self._tell(self._sinks.trying)
-            log.warning("the API server does not serve what is to be watched", extra={"missing": missing})
+            if missing != told:
+                log.warning("the API server does not serve what is to be watched", extra={"missing": missing})
+                told = missing
             await asyncio.sleep(_UNSERVED_SECONDS)
         return False
 

@@ -4,11 +4,13 @@ The kinds are the chart's; every test has a namespace of its own, which the oper
 """
 
 import contextlib
+import json
 import signal
-import uuid
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from minio import Minio
 
 from tests.cluster.api_server import Api, RefusedError
 from tests.cluster.installed import admission, api
@@ -155,16 +157,47 @@ class TestOutages:
             assert it.is_leading()
             assert it.process.poll() is None
 
+    def test_a_kind_that_goes_and_comes_back_is_watched_again(self, control_plane, api, running):
+        """Its end is kopf's end; kopf is started again, once all kinds are served."""
+        crd = "crd/transfersessions.modelberth.io"
+        manifest = json.loads(control_plane.kubectl("get", crd, "-o", "json").stdout)
+        del manifest["status"]
+        manifest["metadata"] = {"name": manifest["metadata"]["name"]}
+        with running() as it:
+            it.wait_ready()
+            try:
+                control_plane.kubectl("delete", crd)
+                eventually(
+                    lambda: it.said("the API server does not serve what is to be watched"), "the watches' end", 120
+                )
+            finally:
+                control_plane.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(manifest))
+            make_artifact(api)
+            eventually(lambda: reported(api), FIRST_REPORT)
+            assert it.metric("modelberth_watch_restarts_total") >= 1
+
 
 def test_a_lost_delete_is_found_when_the_watches_begin_again(control_plane, api, running):
     """The artifact's status counts its versions, and follows one that was deleted while the operator stood still."""
-    digest = f"sha256:{uuid.uuid4().hex * 2}"
-    spec = {"artifact": "mnist", "version": "v1", "digest": digest, "source": {"pushed": {}}}
-    version = {"apiVersion": "modelberth.io/v1alpha1", "kind": "ModelVersion", "metadata": {"name": "mnist-v1"}}
+    version = {
+        "apiVersion": "modelberth.io/v1alpha1",
+        "kind": "ModelVersion",
+        "metadata": {"name": "mnist-v1"},
+        "spec": {"artifact": "mnist", "version": "v1", "source": {"inline": {"files": {"a.txt": {"text": "a"}}}}},
+    }
+    store = urlsplit(control_plane.minio.endpoint)
+    minio = Minio(
+        store.netloc,
+        access_key=control_plane.minio.access_key,
+        secret_key=control_plane.minio.secret_key,
+        secure=store.scheme == "https",
+    )
+    if not minio.bucket_exists("modelberth"):
+        minio.make_bucket("modelberth")
     with running() as it:
         it.wait_ready()
         make_artifact(api)
-        api.create({**version, "spec": spec})
+        api.create(version)
 
         def count():
             return api.get("ModelArtifact", "mnist").get("status", {}).get("versionCount")
