@@ -54,7 +54,7 @@ class _Terminal:
 
 
 class _Log:
-    """One line when a phase has gone on for a while, and then at each interval: short transfers print nothing."""
+    """A line at each interval, and one at the end."""
 
     seconds = _LOG_SECONDS
 

@@ -16,10 +16,10 @@ from modelberth.cli.session import Place, session_access
 from modelberth.content.addresses import LATEST, is_alias
 from modelberth.content.versions import Version, is_version, object_name
 from modelberth.runtime.resources import MODEL_ARTIFACTS, MODEL_VERSIONS, Object
+from modelberth.transfer.answers import Reserved
 from modelberth.transfer.errors import HttpFailure
 from modelberth.transfer.progress import Progress
 from modelberth.transfer.push import send
-from modelberth.transfer.registry_client import Reserved
 from modelberth.transfer.scan import Folder, scan
 
 SEQUENCE = "Sequence"

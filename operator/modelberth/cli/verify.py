@@ -15,7 +15,7 @@ from modelberth.cli.session import Place, session_access
 from modelberth.transfer.fetch import Fetcher
 from modelberth.transfer.load import check_complete
 from modelberth.transfer.progress import Progress
-from modelberth.transfer.registry_client import UrlPages
+from modelberth.transfer.urls import UrlPages
 from modelberth.transfer.verify import compare_folder, verify_stored
 
 _SHOWN = 20

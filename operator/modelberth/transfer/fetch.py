@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from modelberth.content.layout import MAX_OBJECT_BYTES, Layout, StoredObject
 from modelberth.transfer.errors import Damaged, HttpFailure, TransferError, Unreachable
 from modelberth.transfer.http import BLOCK, Http, Patience, Waits, failure
-from modelberth.transfer.registry_client import UrlPages
+from modelberth.transfer.urls import UrlPages
 
 _FRESH_URLS = 3
 

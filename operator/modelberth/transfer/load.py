@@ -7,21 +7,23 @@ ever written.
 
 import os
 import shutil
-import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from modelberth.content.errors import FormatError
 from modelberth.content.layout import MAX_OBJECT_BYTES, Layout
-from modelberth.content.tree import Entry, Tree
+from modelberth.content.tree import Tree
 from modelberth.transfer.errors import TransferError
 from modelberth.transfer.fetch import Fetcher
-from modelberth.transfer.files import Root, set_mode, sync_folder, write_at
+from modelberth.transfer.files import sync_folder
 from modelberth.transfer.http import Http
-from modelberth.transfer.plan import Job, plan
+from modelberth.transfer.plan import Job, Lacking, Plan
 from modelberth.transfer.progress import Progress
-from modelberth.transfer.registry_client import RegistryClient, UrlPages
-from modelberth.transfer.verify import Difference, Shape, compare_folder, damaged_chunks
+from modelberth.transfer.registry_client import RegistryClient
+from modelberth.transfer.staging import Staging, remove, staging_path
+from modelberth.transfer.urls import UrlPages
+from modelberth.transfer.verify import Difference, compare_folder
 from modelberth.transfer.workers import Buffers, for_each
 
 try:
@@ -81,7 +83,7 @@ def load(
             return Loaded(target, digest, tree.file_count, tree.size_bytes, 0)
         if differences and not replace:
             raise _occupied(target, digest, differences)
-        staging = _Staging(tree, layout, _staging_path(target, digest))
+        staging = Staging(tree, layout, staging_path(target, digest))
         lacking = staging.prepare(workers=workers, progress=progress)
         fetched = _fetch(client, http, staging, lacking, workers=workers, progress=progress)
         staging.settle(workers=workers)
@@ -99,7 +101,7 @@ def check_complete(tree: Tree, layout: Layout) -> None:
     """
     try:
         layout.check_complete(tree)
-    except ValueError as error:
+    except FormatError as error:
         raise TransferError(f"refused: the layout of {tree.digest} does not fit its tree: {error}") from None
 
 
@@ -109,6 +111,8 @@ def _existing(tree: Tree, layout: Layout, target: str, *, workers: int, progress
         return None
     if os.path.islink(target) or not os.path.isdir(target):
         raise TransferError(f"{target} is not a folder (links are not followed): remove it or choose another one")
+    if os.path.ismount(target):
+        raise TransferError(f"{target} is a mount point and cannot be replaced by a rename: choose a folder below it")
     if tree.entries and not os.listdir(target):
         return None
     return compare_folder(tree, layout, target, workers=workers, progress=progress)
@@ -127,120 +131,27 @@ def _occupied(target: str, digest: str, differences: Sequence[Difference]) -> Tr
 def _fetch(
     client: RegistryClient,
     http: Http,
-    staging: "_Staging",
-    lacking: list[tuple[Entry, int]],
+    staging: Staging,
+    lacking: list[Lacking],
     *,
     workers: int,
     progress: Progress,
 ) -> int:
     """Fetch what the staging folder lacks; returns the number of bytes that takes."""
-    jobs = plan(staging.layout, lacking)
-    needed = sum(job.wanted.length for job in jobs)
+    plan = Plan(staging.layout, lacking)
     free = shutil.disk_usage(staging.path).free
-    if needed > free:
-        raise TransferError(f"{staging.path}: {needed} more bytes are needed and {free} are free")
-    urls = UrlPages(client, staging.tree.digest, [job.wanted.object for job in jobs])
+    if plan.size > free:
+        raise TransferError(f"{staging.path}: {plan.size} more bytes are needed and {free} are free")
+    urls = UrlPages(client, staging.tree.digest, plan.objects)
     fetcher = Fetcher(http, urls, staging.layout, patience=client.patience, arrived=progress.add)
     buffers = Buffers(MAX_OBJECT_BYTES)
-    progress.begin("load", needed)
+    progress.begin("load", plan.size)
 
     def work(job: Job) -> None:
         staging.write(job, fetcher.fetch(job.wanted, buffers.mine()))
 
-    for_each(jobs, work, workers=workers)
-    return needed
-
-
-class _Staging:
-    """The folder beside the target in which the version is put together. Its name holds the digest, so that the next
-    start finds what this one had.
-    """
-
-    def __init__(self, tree: Tree, layout: Layout, path: str) -> None:
-        self.tree = tree
-        self.layout = layout
-        self.path = path
-
-    def prepare(self, *, workers: int, progress: Progress) -> list[tuple[Entry, int]]:
-        """Remove what does not belong, make folders and empty files, and find out which chunks are lacking.
-
-        Returns:
-            (entry, index of the chunk) of all that must be fetched, in the tree's order.
-        """
-        if os.path.islink(self.path):
-            raise TransferError(f"{self.path} is a link: remove it")
-        os.makedirs(self.path, exist_ok=True)
-        os.chmod(self.path, 0o755)  # noqa: S103 (a server that runs as another user reads it)
-        with Root(self.path) as root:
-            kept = self._remove_foreign(root)
-            for entry in self.tree.entries:
-                if not entry.is_file:
-                    root.make_folder(entry.path)
-                elif entry.size == 0:
-                    self._write_file(root, entry, memoryview(b""), 0)
-            old = [entry for entry in self.tree.entries if entry.path in kept and entry.size]
-            progress.begin("verify", sum(entry.size for entry in old))
-            lacking = damaged_chunks(root, old, self.layout, workers=workers, progress=progress)
-        places = {entry.path: number for number, entry in enumerate(self.tree.entries)}
-        for entry in self.tree.entries:
-            if entry.is_file and entry.path not in kept:
-                lacking += [(entry, index) for index in range(len(self.layout.chunks_of(entry)))]
-        lacking.sort(key=lambda chunk: (places[chunk[0].path], chunk[1]))
-        return lacking
-
-    def write(self, job: Job, run: memoryview) -> None:
-        """Put verified chunks where they belong."""
-        with Root(self.path) as root:
-            for at, entry, offset in job.places:
-                place, length, _ = job.wanted.chunks[at]
-                begin = place - job.wanted.start
-                self._write_file(root, entry, run[begin : begin + length], offset)
-
-    def settle(self, *, workers: int) -> None:
-        """Give the files their modes and bring everything to the disk, files first."""
-        with Root(self.path) as root:
-            files = (entry for entry in self.tree.entries if entry.is_file)
-            for_each(files, lambda entry: _settle_file(root, entry), workers=workers)
-            root.sync_folders()
-
-    def _remove_foreign(self, root: Root) -> set[str]:
-        """Remove what the tree does not have; returns the paths of files that may hold some of it already."""
-        shape = Shape(self.tree)
-        sizes = {entry.path: entry.size for entry in self.tree.entries if entry.is_file}
-        kept: set[str] = set()
-        foreign: list[str] = []
-        for path, status in root.walk():
-            if foreign and path.startswith(foreign[-1] + "/"):
-                continue
-            if stat.S_ISREG(status.st_mode) and status.st_size <= sizes.get(path, -1):
-                kept.add(path)
-            elif shape.why_not(path, status):
-                foreign.append(path)
-        for path in foreign:
-            _remove(os.path.join(self.path, path))
-        return kept
-
-    @staticmethod
-    def _write_file(root: Root, entry: Entry, data: memoryview, offset: int) -> None:
-        fd = root.open(entry.path, os.O_WRONLY | os.O_CREAT, make_folders=True)
-        try:
-            write_at(fd, data, offset)
-        finally:
-            os.close(fd)
-
-
-def _settle_file(root: Root, entry: Entry) -> None:
-    fd = root.open(entry.path, os.O_RDWR)
-    try:
-        set_mode(fd, 0o755 if entry.type == "x" else 0o644)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _staging_path(target: str, digest: str) -> str:
-    folder, name = os.path.split(target)
-    return os.path.join(folder, f".{name}.{digest.removeprefix('sha256:')[:16]}.partial")
+    for_each(plan.jobs(), work, workers=workers)
+    return plan.size
 
 
 def _swap_in(staging: str, target: str) -> None:
@@ -248,13 +159,13 @@ def _swap_in(staging: str, target: str) -> None:
     folder, name = os.path.split(target)
     old = os.path.join(folder, f".{name}.old.partial")
     if os.path.lexists(old):
-        _remove(old)
+        remove(old)
     if os.path.lexists(target):
         os.rename(target, old)
     os.rename(staging, target)
     sync_folder(folder)
     if os.path.lexists(old):
-        _remove(old)
+        remove(old)
 
 
 def _remove_left_overs(target: str) -> None:
@@ -262,14 +173,7 @@ def _remove_left_overs(target: str) -> None:
     folder, name = os.path.split(target)
     for entry in os.listdir(folder):
         if entry.startswith(f".{name}.") and entry.endswith(".partial"):
-            _remove(os.path.join(folder, entry))
-
-
-def _remove(path: str) -> None:
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
-    else:
-        os.unlink(path)
+            remove(os.path.join(folder, entry))
 
 
 @contextmanager

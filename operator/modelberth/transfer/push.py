@@ -13,10 +13,11 @@ from itertools import islice
 from modelberth.content.chunks import Chunk, spans
 from modelberth.content.layout import MAX_OBJECT_BYTES, Layout
 from modelberth.content.packs import is_small, plan_packs
+from modelberth.transfer.answers import Committed, Upload
 from modelberth.transfer.errors import HttpFailure, TransferError, Unreachable
 from modelberth.transfer.http import Body, Http, Waits, describe, failure
 from modelberth.transfer.progress import Progress
-from modelberth.transfer.registry_client import Committed, RegistryClient, Upload
+from modelberth.transfer.registry_client import RegistryClient
 from modelberth.transfer.scan import Folder, Reader, changed
 from modelberth.transfer.workers import Buffers, for_each
 
@@ -58,9 +59,8 @@ def send(client: RegistryClient, http: Http, folder: Folder, *, workers: int, pr
     client.put_tree(folder.tree)
     sent_bytes = 0
     for _ in range(_COMMIT_ROUNDS):
-        sender = _Sender(client, http, folder, progress)
-        layout = sender.send_all(workers)
-        sent_bytes += sender.sent_bytes
+        layout, sent = _Sender(client, http, folder, progress).send_all(workers)
+        sent_bytes += sent
         folder.check_unchanged()
         answer = client.commit(folder.tree.digest, layout)
         if isinstance(answer, Committed):
@@ -84,15 +84,15 @@ class _Sender:
         self._lock = threading.Lock()
         self._objects: dict[str, tuple[int, str]] = {}
         self._chunks: dict[str, tuple[str, int, int]] = {}
-        self.sent_bytes = 0
+        self._sent_bytes = 0
 
-    def send_all(self, workers: int) -> Layout:
-        """Send what is missing; returns where everything lies."""
+    def send_all(self, workers: int) -> tuple[Layout, int]:
+        """Send what is missing; returns where everything lies, and the bytes sent."""
         self._progress.begin("send", sum(chunk.length for chunk in distinct_chunks(self._folder)))
         for_each(self._large_chunks(), self._send_large, workers=workers)
         small = (chunk for chunk in distinct_chunks(self._folder) if is_small(chunk.length))
         for_each(plan_packs(small), self._send_pack, workers=workers)
-        return Layout.build(self._objects, self._chunks, self._folder.large)
+        return Layout.build(self._objects, self._chunks, self._folder.large), self._sent_bytes
 
     def _large_chunks(self) -> Iterator[tuple[SourceChunk, Upload]]:
         """The chunks that are objects of their own, with their tickets, asked for in pages as the work proceeds."""
@@ -180,7 +180,7 @@ class _Sender:
                 ticket = self._client.uploads([(digest, size)])[digest]
             else:
                 with self._lock:
-                    self.sent_bytes += size
+                    self._sent_bytes += size
                 return ticket
         self._progress.add(size)
         return ticket

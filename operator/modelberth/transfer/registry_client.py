@@ -1,68 +1,32 @@
 """The registry's HTTP API v1, as a client sees it. Its URL is the registry's own or the API server's proxy to it."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from modelberth.content.errors import FormatError
 from modelberth.content.layout import MAX_LAYOUT_BYTES, Layout, LayoutParser
 from modelberth.content.tree import MAX_TREE_BYTES, Entry, Tree, TreeParser
+from modelberth.transfer.answers import (
+    Committed,
+    Reserved,
+    Resolved,
+    Upload,
+    as_object,
+    as_objects,
+    count_of,
+    decoded,
+    missing_of,
+    text_of,
+    unexpected,
+)
 from modelberth.transfer.errors import TransferError, Unreachable
 from modelberth.transfer.http import BLOCK, Body, Http, Patience, describe, failure, retry_after
 
 T = TypeVar("T")
 
 COMMIT_SECONDS = 900.0
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """What an address stands for."""
-
-    namespace: str
-    artifact: str
-    version: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reserved:
-    """The version that a digest has in its artifact.
-
-    Attributes:
-        version: as `v4` or `1.1`.
-        digest: `sha256:<hex>`.
-        committed: whether the bytes are there already.
-        created: whether this call reserved it; False when the same content had the version before.
-    """
-
-    version: str
-    digest: str
-    committed: bool
-    created: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """Where an object is, or goes to: `url` is None when it is in the store already."""
-
-    digest: str
-    ulid: str
-    url: str | None
-    headers: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """What the store holds of a version: files, their bytes, and the bytes of the objects they lie in."""
-
-    digest: str
-    file_count: int
-    size_bytes: int
-    stored_bytes: int
 
 
 class RegistryClient:
@@ -94,17 +58,17 @@ class RegistryClient:
 
     def info(self) -> Mapping[str, Any]:
         """What the registry says about itself."""
-        return _object(self._get(f"{self._base}/info"))
+        return as_object(self._get(f"{self._base}/info"))
 
     def resolve(self, address: str, *, desired: bool = False) -> Resolved:
         """What an address stands for: its alias's current version, or with `desired` the wished one."""
         query = urlencode({"address": address, "desired": str(desired).lower()})
-        answer = _object(self._get(f"{self._content}/resolve?{query}"))
+        answer = as_object(self._get(f"{self._content}/resolve?{query}"))
         return Resolved(
-            namespace=_text(answer, "namespace"),
-            artifact=_text(answer, "artifact"),
-            version=_text(answer, "version"),
-            digest=_text(answer, "digest"),
+            namespace=text_of(answer, "namespace"),
+            artifact=text_of(answer, "artifact"),
+            version=text_of(answer, "version"),
+            digest=text_of(answer, "digest"),
         )
 
     def tree(self, digest: str) -> Tree:
@@ -134,15 +98,15 @@ class RegistryClient:
 
     def download_urls(self, digest: str, objects: Sequence[int]) -> dict[int, str]:
         """Signed URLs for objects by their number in the layout, at most 1,000; good for 15 minutes."""
-        answer = _object(self._post(f"{self._content}/content/{digest}/urls", {"objects": list(objects)}))
+        answer = as_object(self._post(f"{self._content}/content/{digest}/urls", {"objects": list(objects)}))
         urls = answer.get("urls")
         if not isinstance(urls, dict):
-            raise _unexpected("urls")
+            raise unexpected("urls")
         return {int(number): str(url) for number, url in urls.items()}
 
     def versions(self, artifact: str) -> list[Mapping[str, Any]]:
         """The versions of an artifact, drafts included: version, digest, committed, createdAt, createdBy."""
-        return _objects(self._get(f"{self._content}/artifacts/{quote(artifact, safe='')}/versions"))
+        return as_objects(self._get(f"{self._content}/artifacts/{quote(artifact, safe='')}/versions"))
 
     def reserve(
         self, artifact: str, *, digest: str, versioning: str, version: str | None, spec: Mapping[str, Any]
@@ -151,10 +115,10 @@ class RegistryClient:
         body: dict[str, Any] = {"digest": digest, "versioning": versioning, "spec": dict(spec)}
         if version is not None:
             body["version"] = version
-        answer = _object(self._post(f"{self._content}/artifacts/{quote(artifact, safe='')}/versions", body))
+        answer = as_object(self._post(f"{self._content}/artifacts/{quote(artifact, safe='')}/versions", body))
         return Reserved(
-            version=_text(answer, "version"),
-            digest=_text(answer, "digest"),
+            version=text_of(answer, "version"),
+            digest=text_of(answer, "digest"),
             committed=answer.get("committed") is True,
             created=answer.get("created") is True,
         )
@@ -176,19 +140,19 @@ class RegistryClient:
     def uploads(self, objects: Sequence[tuple[str, int]]) -> dict[str, Upload]:
         """For objects of (SHA-256 in hex, size), at most 1,000: whether they are there, else where to send them."""
         body = {"objects": [{"sha256": digest, "size": size} for digest, size in objects]}
-        answer = _object(self._post(f"{self._content}/uploads", body))
+        answer = as_object(self._post(f"{self._content}/uploads", body))
         uploads = [
             Upload(
-                digest=_text(item, "sha256"),
-                ulid=_text(item, "ulid"),
-                url=None if item.get("present") is True else _text(item, "url"),
+                digest=text_of(item, "sha256"),
+                ulid=text_of(item, "ulid"),
+                url=None if item.get("present") is True else text_of(item, "url"),
                 headers={str(name): str(value) for name, value in (item.get("headers") or {}).items()},
             )
-            for item in _objects(answer.get("uploads"))
+            for item in as_objects(answer.get("uploads"))
         ]
         found = {upload.digest: upload for upload in uploads}
         if set(found) != {digest for digest, _ in objects}:
-            raise _unexpected("uploads")
+            raise unexpected("uploads")
         return found
 
     def commit(self, digest: str, layout: Layout) -> Committed | list[str]:
@@ -222,20 +186,20 @@ class RegistryClient:
                 response.read()
                 return retry_after(response) or 1.0
             status, text = response.status, response.read()
-        answer = _object(_decoded(url, text))
+        answer = as_object(decoded(url, text))
         if status == 409:
-            return _missing(answer)
+            return missing_of(answer)
         return Committed(
-            digest=_text(answer, "digest"),
-            file_count=_count(answer, "fileCount"),
-            size_bytes=_count(answer, "sizeBytes"),
-            stored_bytes=_count(answer, "storedBytes"),
+            digest=text_of(answer, "digest"),
+            file_count=count_of(answer, "fileCount"),
+            size_bytes=count_of(answer, "sizeBytes"),
+            stored_bytes=count_of(answer, "storedBytes"),
         )
 
     def history(self, model: str, alias: str) -> list[Mapping[str, Any]]:
         """The recorded history of an alias, oldest first."""
         path = f"models/{quote(model, safe='')}/aliases/{quote(alias, safe='')}/history"
-        return _objects(self._get(f"{self._content}/{path}"))
+        return as_objects(self._get(f"{self._content}/{path}"))
 
     def post_progress(self, digest: str, done: int, total: int) -> None:
         """Tell how far this pod's load is. One attempt: the next post comes soon."""
@@ -256,7 +220,7 @@ class RegistryClient:
                 headers.append(("Content-Type", "application/json"))
             return self._http.call(method, url, headers=headers, body=body)
 
-        return _decoded(url, self.patience.run(attempt))
+        return decoded(url, self.patience.run(attempt))
 
     def _tree_once(self, digest: str) -> tuple[list[Entry], str]:
         parser = TreeParser()
@@ -301,88 +265,3 @@ class _Lines(Body):
         block = b"".join(parts)
         self._rest = block[size:]
         return block[:size]
-
-
-class UrlPages:
-    """Signed download URLs, asked for in pages when the first of a page is needed, and again when they have expired.
-
-    Args:
-        client: the registry.
-        digest: of the tree.
-        objects: the numbers of all objects that will be needed, in the order in which they will be.
-    """
-
-    PAGE = 200
-
-    def __init__(self, client: RegistryClient, digest: str, objects: Sequence[int]) -> None:
-        self._client = client
-        self._digest = digest
-        self._objects = objects
-        self._page_of = {number: place // self.PAGE for place, number in enumerate(objects)}
-        self._urls: dict[int, str] = {}
-        self._asking = threading.Lock()
-
-    def url(self, number: int) -> str:
-        """The URL of an object; the same one until `renew` says that it is of no use any more."""
-        with self._asking:
-            if number not in self._urls:
-                start = self._page_of[number] * self.PAGE
-                self._urls.update(self._client.download_urls(self._digest, self._objects[start : start + self.PAGE]))
-            try:
-                return self._urls[number]
-            except KeyError:
-                raise _unexpected("urls") from None
-
-    def renew(self, number: int, url: str) -> None:
-        """`url` was refused: ask again the next time, unless another thread has done so."""
-        with self._asking:
-            if self._urls.get(number) == url:
-                start = self._page_of[number] * self.PAGE
-                for old in self._objects[start : start + self.PAGE]:
-                    self._urls.pop(old, None)
-
-
-def _decoded(url: str, text: bytes) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise TransferError(f"{describe(url)}: the answer is not JSON; is this a Modelberth registry?") from None
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise _unexpected("an object")
-    return value
-
-
-def _objects(value: Any) -> list[Mapping[str, Any]]:
-    if not isinstance(value, list):
-        raise _unexpected("a list")
-    return [_object(item) for item in value]
-
-
-def _text(answer: Mapping[str, Any], field: str) -> str:
-    value = answer.get(field)
-    if not isinstance(value, str):
-        raise _unexpected(field)
-    return value
-
-
-def _count(answer: Mapping[str, Any], field: str) -> int:
-    value = answer.get(field)
-    if not isinstance(value, int):
-        raise _unexpected(field)
-    return value
-
-
-def _missing(answer: Mapping[str, Any]) -> list[str]:
-    missing = answer.get("missing")
-    if not isinstance(missing, list) or not missing:
-        error = answer.get("error")
-        words = error.get("message") if isinstance(error, dict) else None
-        raise TransferError(str(words or "the registry refused the commit and did not say what is missing"))
-    return [str(digest) for digest in missing]
-
-
-def _unexpected(what: str) -> TransferError:
-    return TransferError(f"the registry's answer lacks {what!r}; do its version and this client's fit?")

@@ -6,7 +6,7 @@ from modelberth.content.layout import Layout
 from modelberth.transfer.errors import Damaged, TransferError
 from modelberth.transfer.fetch import Fetcher
 from modelberth.transfer.progress import Progress
-from modelberth.transfer.registry_client import UrlPages
+from modelberth.transfer.urls import UrlPages
 from modelberth.transfer.verify import verify_stored
 from tests.unit.transfer.conftest import fill, noise
 from tests.unit.transfer.fake_registry import SPACE

@@ -148,7 +148,7 @@ def test_a_full_disk_is_told_before_anything_is_fetched(push, fetch, registry, t
 
 def test_url_pages_are_asked_for_when_they_are_needed(push, fetch, registry, tmp_path, monkeypatch):
     """One question for each page of objects, not one for each object."""
-    monkeypatch.setattr("modelberth.transfer.registry_client.UrlPages.PAGE", 3)
+    monkeypatch.setattr("modelberth.transfer.urls.UrlPages.PAGE", 3)
     digest, _ = push(fill(tmp_path / "source", {f"{n}": noise(1024 * 1024, n) for n in range(8)}))
     fetch(digest, tmp_path / "model")
     assert registry.requests["POST urls"] == 3
