@@ -23,7 +23,7 @@ class Moment:
 
 
 class Timeline:
-    """Watches a RegisteredModel, the Deployment that follows it and its pods, and notes when each first shows the new version.
+    """Watches a RegisteredModel, the Deployment that follows it and its pods: when each first shows the new version.
 
     Times are those of the watch events' arrival here; the load generator's clock is the node's, which is this
     machine's.
