@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from xml.etree.ElementTree import ParseError
 
 import urllib3
 from minio import Minio
@@ -122,7 +123,7 @@ class Bucket:
     ) -> None:
         """Store an object, over what may be there; with `sha256` (hex) the store checks the bytes and remembers it."""
         checksum = {} if sha256 is None else {CHECKSUM_HEADER: checksum_of(sha256)}
-        await self._run(lambda: self._put(key, body, {**_as_headers(metadata), **checksum}))
+        await self._run(lambda: self._put(key, body, {**_as_headers(metadata), **checksum}), key)
 
     async def put_if_absent(self, key: str, body: bytes, *, metadata: Mapping[str, str] | None = None) -> bool:
         """Store an object unless there is one.
@@ -137,12 +138,12 @@ class Bucket:
         headers = {**_as_headers(metadata), "If-None-Match": "*"}
         for attempt in range(_CONFLICT_ATTEMPTS):
             try:
-                await self._run(lambda: self._put(key, body, headers))
+                await self._run(lambda: self._put(key, body, headers), key)
             except _Conflict:  # two conditional writes at the same moment (AWS): neither is decided, ask again
                 await asyncio.sleep(0.05 * 2**attempt)
                 continue
             except _Exists:
-                return await self.get(key, limit=len(body) + 1) == body
+                return await self._run(lambda: self._read(key, len(body) + 1), key) == body
             return True
         raise StoreUnavailable(f"object {key}: the store does not decide between two writers; try again")
 
@@ -157,11 +158,14 @@ class Bucket:
             NotFound: there is none.
             Tampered: it has more than `limit` bytes.
         """
-        return await self._run(lambda: self._get(key, limit))
+        body = await self._run(lambda: self._read(key, limit + 1), key)
+        if len(body) > limit:
+            raise Tampered(key, f"it has more than {limit} bytes")
+        return body
 
     async def head(self, key: str) -> ObjectInfo | None:
         """Size and metadata of an object; None if there is none."""
-        return await self._run(lambda: self._head(key))
+        return await self._run(lambda: self._head(key), key)
 
     async def exists(self) -> bool:
         """Whether the bucket is there and ours to use."""
@@ -181,7 +185,7 @@ class Bucket:
 
     async def delete(self, key: str) -> None:
         """Remove an object; that it is gone already is fine."""
-        await self._run(lambda: self._client.remove_object(self.name, key))
+        await self._run(lambda: self._client.remove_object(self.name, key), key)
 
     async def assume_role(self, policy: Mapping[str, Any], *, seconds: int) -> SessionKeys:
         """Credentials of our own identity, cut down to a policy.
@@ -207,22 +211,20 @@ class Bucket:
         """`Enabled`, `Suspended` or `Off`."""
         return await self._run(lambda: str(self._client.get_bucket_versioning(self.name).status or "Off"))
 
-    async def _run(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: self._translated(call))
+    async def _run(self, call: Callable[[], T], key: str = "") -> T:
+        """Run in a thread; what goes wrong is said about the object `key`, or about the bucket."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: self._translated(call, key))
 
     def _put(self, key: str, body: bytes, headers: dict[str, str]) -> None:
         self._client._put_object(self.name, key, body, dict(headers))  # noqa: SLF001 - see the module's docstring
 
-    def _get(self, key: str, limit: int) -> bytes:
+    def _read(self, key: str, at_most: int) -> bytes:
         response = self._client.get_object(self.name, key)
         try:
-            body = response.read(limit + 1)
+            return response.read(at_most)
         finally:
             response.close()
             response.release_conn()
-        if len(body) > limit:
-            raise Tampered(key, f"it has more than {limit} bytes")
-        return body
 
     def _head(self, key: str) -> ObjectInfo | None:
         try:
@@ -276,20 +278,21 @@ class Bucket:
             raise
         return expiry_rules(config.rules if config is not None else ())
 
-    def _translated(self, call: Callable[[], T]) -> T:
+    def _translated(self, call: Callable[[], T], key: str) -> T:
         try:
             return call()
         except StoreError:
             raise
         except S3Error as error:
-            raise self._meaning(error.response.status, str(error.code), error) from None
+            raise self._meaning(error.response.status, str(error.code), key) from None
         except (ServerError, InvalidResponseError) as error:
-            raise self._meaning(_status_of(error), "", error) from None
+            raise self._meaning(_status_of(error), "", key) from None
         except (HTTPError, OSError, MinioException) as error:
             raise StoreUnavailable(f"the store at {self.endpoint.base} does not answer: {_reason(error)}") from None
+        except (ValueError, ParseError):
+            raise StoreUnavailable(f"what answers at {self.endpoint.base} is no S3-compatible store") from None
 
-    def _meaning(self, status: int, code: str, error: Exception) -> StoreError:
-        key = getattr(error, "object_name", None)
+    def _meaning(self, status: int, code: str, key: str) -> StoreError:
         what = f"object {key}" if key else f"bucket {self.name}"
         if code == "PreconditionFailed" or status == 412:
             return _Exists(f"{what} exists")

@@ -8,11 +8,12 @@ piece is hashed: their inner borders are nothing but the client's claim.
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from modelberth.content.errors import FormatError
 from modelberth.content.layout import MAX_OBJECT_BYTES, Layout, Piece, StoredObject
+from modelberth.content.tree import Tree
 from modelberth.store.bucket import Bucket
 from modelberth.store.contents import Contents, summarise
 from modelberth.store.errors import NotFound, StoreError, Tampered
@@ -53,8 +54,8 @@ class Commits:
     async def commit(self, space: Space, digest: str, layout: Layout) -> ContentSummary:
         """Verify a layout and make its content committed.
 
-        Content that is committed and whole keeps the layout it has. One whose objects were lost gets the new layout:
-        pushing the same bytes again is the mend.
+        Content that is committed and whole keeps the layout it has. One whose objects were lost or changed gets the
+        new layout: pushing the same bytes again is the mend.
 
         Raises:
             NotFound: the tree was never stored.
@@ -62,23 +63,30 @@ class Commits:
             Incomplete: objects are missing, or have other bytes.
         """
         tree = await self.contents.tree(space, digest)
-        existing = await self._existing(space, digest)
-        if existing is not None and not (await self._look(space, existing)).missing:
+        existing = await self._existing(space, tree)
+        if existing is not None and await self._is_whole(space, existing):
             return summarise(tree, existing)
         await asyncio.to_thread(layout.check_complete, tree)
         seen = await self._look(space, layout)
-        wrong = await self._read(space, layout, seen.unproven)
+        wrong = await self._read(space, layout, seen.unproven, _packs(layout))
         if seen.missing or wrong:
             raise Incomplete({*seen.missing, *wrong})
         summary = summarise(tree, layout)
         await self.contents.write_layout(space, layout, summary)
         return summary
 
-    async def _existing(self, space: Space, digest: str) -> Layout | None:
+    async def _existing(self, space: Space, tree: Tree) -> Layout | None:
         try:
-            return await self.contents.layout(space, digest)
-        except (NotFound, Tampered):
+            layout = await self.contents.layout(space, tree.digest)
+            await asyncio.to_thread(layout.check_complete, tree)
+        except (NotFound, Tampered, FormatError):
             return None
+        return layout
+
+    async def _is_whole(self, space: Space, committed: Layout) -> bool:
+        """Whether every object is still what it was when the layout was written; its packs were read then."""
+        seen = await self._look(space, committed)
+        return not seen.missing and not await self._read(space, committed, seen.unproven, {})
 
     async def _look(self, space: Space, layout: Layout) -> _Seen:
         missing: set[str] = set()
@@ -93,9 +101,10 @@ class Commits:
                     unproven.add(number)
         return _Seen(missing, unproven)
 
-    async def _read(self, space: Space, layout: Layout, unproven: set[int]) -> set[str]:
+    async def _read(
+        self, space: Space, layout: Layout, unproven: set[int], pieces: Mapping[int, list[tuple[str, Piece]]]
+    ) -> set[str]:
         """The digests of objects that have other bytes than they should; packs that lie about their pieces raise."""
-        pieces = _packs(layout)
         numbers = sorted(unproven | pieces.keys())
         wrong: set[str] = set()
         for start in range(0, len(numbers), _READ_AT_ONCE):
