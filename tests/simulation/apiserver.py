@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from modelberth.runtime.clock import Clock, rfc3339
 from modelberth.runtime.errors import AlreadyExists, Conflict, Gone, Invalid, NotFound
 from modelberth.runtime.resources import (
-    CONFIG_MAPS,
     CONTROLLER_REVISIONS,
     DEPLOYMENTS,
     OWN_KINDS,
@@ -32,8 +31,8 @@ Place = tuple[str, str]
 
 _WITH_STATUS = frozenset({*OWN_KINDS, DEPLOYMENTS, REPLICA_SETS, PODS, SERVICES})
 _WITH_GENERATION = frozenset({*OWN_KINDS, DEPLOYMENTS, REPLICA_SETS})
-_APPLIED = frozenset({DEPLOYMENTS, SERVICES, CONFIG_MAPS, CONTROLLER_REVISIONS})
-"""Resources that one writer applies while others update them: only there does it matter who owns what."""
+_OWNERLESS = frozenset({PODS, REPLICA_SETS})
+"""Resources that nobody applies here: who owns their fields does not matter."""
 _SERVER_OWNED = ("uid", "creationTimestamp", "generation", "managedFields", "deletionTimestamp", "selfLink")
 
 Admission = Callable[["ApiServer", str, Resource, Object | None, Object | None], Object | None]
@@ -172,6 +171,7 @@ class ApiServer:
         self, user: str, resource: Resource, namespace: str | None, body: Object, *, dry_run: bool = False
     ) -> Object:
         obj = _normalised(resource, namespace, body)
+        kinds.refuse_unknown_fields(resource, obj)
         place = _place(obj)
         if place in self._all(resource):
             raise AlreadyExists(409, "AlreadyExists", f'{resource} "{place[1]}" already exists')
@@ -181,7 +181,7 @@ class ApiServer:
         if resource in _WITH_STATUS:
             obj.pop("status", None)
         ownership = Ownership()
-        if resource in _APPLIED:
+        if resource not in _OWNERLESS:
             ownership.update({}, _owned_part(obj, None), owner=(user, "Update", ""))
         return self._insert(user, resource, obj, ownership, dry_run=dry_run)
 
@@ -192,7 +192,7 @@ class ApiServer:
         _check_fence(resource, stored.object, obj["metadata"])
         new = _combined(resource, stored.object, copied(obj), subresource)
         ownership = stored.ownership.copy()
-        if resource in _APPLIED and subresource is None:
+        if resource not in _OWNERLESS and subresource is None:
             ownership.update(_owned_part(stored.object, None), _owned_part(new, None), owner=(user, "Update", ""))
         return self._replace(user, resource, stored, new, ownership, subresource=subresource, dry_run=False)
 
@@ -214,12 +214,15 @@ class ApiServer:
             raise Invalid(400, "BadRequest", "the name of the object does not match the name on the URL")
         if applied["metadata"].get("managedFields"):
             raise Invalid(400, "BadRequest", "metadata.managedFields must be nil")
+        kinds.refuse_unknown_fields(resource, applied)
         place = _place(applied)
         stored = self._all(resource).get(place)
         fence = {key: applied["metadata"].pop(key) for key in ("uid", "resourceVersion") if key in applied["metadata"]}
         owner = (manager, "Apply", subresource or "")
         if stored is None:
             return self._apply_new(user, resource, applied, fence, owner=owner, dry_run=dry_run)
+        if subresource is not None:
+            fence.pop("uid", None)  # the real server does not look at it there: only the version fences a status
         _check_fence(resource, stored.object, fence)
         ownership = stored.ownership.copy()
         live = _owned_part(stored.object, subresource)
@@ -234,7 +237,7 @@ class ApiServer:
         new = _combined(
             resource,
             stored.object,
-            {**copied(merged), "metadata": _merged_metadata(stored.object, merged)},
+            {**_decoded(resource, merged), "metadata": _merged_metadata(stored.object, merged)},
             subresource,
         )
         return self._replace(user, resource, stored, new, ownership, subresource=subresource, dry_run=dry_run)
@@ -252,7 +255,7 @@ class ApiServer:
         place = _place(applied)
         if owner[2]:
             raise NotFound(404, "NotFound", f'{resource} "{place[1]}" not found')
-        if fence:
+        if "uid" in fence:  # a resourceVersion alone does not keep the real server from creating it again
             raise Conflict(409, "Conflict", f'Operation cannot be fulfilled on {resource} "{place[1]}": object is gone')
         if resource in _WITH_STATUS:
             applied.pop("status", None)
@@ -322,9 +325,7 @@ class ApiServer:
         kinds.validate(resource, new, old)
         if resource in _WITH_GENERATION and _desired(new) != _desired(old):
             new["metadata"]["generation"] = old["metadata"]["generation"] + 1
-        if new == old:
-            if not dry_run:
-                stored.ownership = ownership
+        if new == old and ownership.sets == stored.ownership.sets:  # who owns what is part of the object
             return copied(old)
         if dry_run:
             return copied(new)
@@ -430,13 +431,26 @@ def _owned_part(obj: Object, subresource: str | None, resource: Resource | None 
     return {**part, "metadata": metadata} if metadata else part
 
 
+def _decoded(resource: Resource, merged: Object) -> Object:
+    """A built-in kind reads null as absent; a custom resource keeps it, and its schema refuses it."""
+    return copied(merged) if resource in OWN_KINDS else _without_nulls(merged)
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value
+
+
 def _merged_metadata(live: Object, merged: Object) -> Object:
     kept = {
         key: value
         for key, value in live["metadata"].items()
         if key not in ("labels", "annotations", "ownerReferences", "finalizers")
     }
-    return {**copied(kept), **copied(merged.get("metadata") or {})}
+    return {**copied(kept), **_without_nulls(merged.get("metadata") or {})}
 
 
 def _combined(resource: Resource, old: Object, new: Object, subresource: str | None) -> Object:

@@ -89,6 +89,20 @@ def validate(resource: Resource, obj: Object, old: Object | None) -> None:
         raise Invalid(422, "Invalid", f'{resource.kind} "{name}" is invalid: {"; ".join(problems)}')
 
 
+def refuse_unknown_fields(resource: Resource, body: Object) -> None:
+    """Refuse an applied body with a field that the kind does not have; that is looked at before anything else.
+
+    Raises:
+        Invalid: naming the field.
+    """
+    if resource in OWN_KINDS:
+        properties = _schemas()[resource.plural]["properties"]
+        for part in ("spec", "status"):
+            for fault in crd_schema.faults(properties.get(part, {}), body.get(part, {}), part):
+                if "unknown field" in fault:
+                    raise Invalid(400, "BadRequest", fault)
+
+
 def _custom_faults(resource: Resource, obj: Object, old: Object | None) -> Iterator[str]:
     schema = _schemas()[resource.plural]
     properties = schema["properties"]
@@ -145,7 +159,7 @@ def _deployment_faults(obj: Object, old: Object | None) -> Iterator[str]:
     if not pod.get("containers"):
         yield "spec.template.spec.containers: Required value"
     rolling = spec["strategy"].get("rollingUpdate")
-    if spec["strategy"]["type"] == "Recreate" and rolling:
+    if spec["strategy"]["type"] == "Recreate" and rolling is not None:
         yield "spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'"
     if rolling and rolling["maxSurge"] in (0, "0%") and rolling["maxUnavailable"] in (0, "0%"):
         yield "spec.strategy.rollingUpdate.maxUnavailable: may not be 0 when `maxSurge` is 0"

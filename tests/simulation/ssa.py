@@ -2,10 +2,12 @@
 
 A *path* names a field: map keys are strings, items of keyed lists are tuples of their key values. Lists without a key
 and the maps of ``_ATOMIC_MAPS`` are one value each. As in structured-merge-diff, an apply owns exactly the fields of
-its body; a field left out is removed when nobody else owns it.
+its body; a field left out is removed when nobody else owns it. Items of keyed lists and of maps of objects are owned
+as such, beside their fields; a container that somebody still owns and that has lost its last field becomes null.
 """
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 Step = str | tuple[Any, ...]
@@ -23,6 +25,10 @@ _LIST_KEYS: dict[str, tuple[tuple[str, Any], ...]] = {
 }
 """Keyed lists by the name of their field; each key with the default that the API server fills in."""
 
+_OBJECT_MAPS = frozenset({"aliases", "links"})
+"""Maps whose keys are the users' and whose values are objects."""
+_MEMBER: Any = object()
+"""Stands for the value of an item that is owned as such."""
 _ATOMIC_MAPS = frozenset({"selector", "nodeSelector", "matchLabels", "fieldRef", "resourceFieldRef"})
 
 
@@ -58,14 +64,16 @@ def dotted(path: Path) -> str:
 
 
 def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every field of ``value`` with its path; items of keyed lists come as a field of their own with value None."""
+    """Every field of ``value`` with its path; items of keyed lists and of maps of objects come as such, too."""
     if isinstance(value, dict) and value and (not path or path[-1] not in _ATOMIC_MAPS):
         for key, child in value.items():
+            if path and path[-1] in _OBJECT_MAPS:
+                yield (*path, key), _MEMBER
             yield from leaves(child, (*path, key))
     elif isinstance(value, list) and value and (keys := list_keys(path)):
         for item in value:
             here = (*path, item_key(item, keys, path))
-            yield here, None
+            yield here, _MEMBER
             yield from leaves(item, here)
     else:
         yield path, value
@@ -87,8 +95,22 @@ def merge(live: Any, applied: Any, path: Path = ()) -> Any:
 def _merge_keyed(live: list[Any], applied: list[Any], keys: tuple[tuple[str, Any], ...], path: Path) -> list[Any]:
     wanted = {item_key(item, keys, path): item for item in applied}
     old = {item_key(item, keys, path): item for item in live}
-    order = [*wanted, *(key for key in old if key not in wanted)]
-    return [merge(old.get(key), wanted[key], (*path, key)) if key in wanted else old[key] for key in order]
+    return [
+        merge(old.get(key), wanted[key], (*path, key)) if key in wanted else old[key]
+        for key in _interleaved([*old], [*wanted])
+    ]
+
+
+def _interleaved(live: list[Any], applied: list[Any]) -> Iterator[Any]:
+    """The order of a merged list: the applied one's, with what only the live one has where it stood."""
+    rest = list(live)
+    for key in applied:
+        while rest and rest[0] != key and rest[0] not in applied:
+            yield rest.pop(0)
+        if key in rest:
+            rest.remove(key)
+        yield key
+    yield from rest
 
 
 def lookup(value: Any, path: Path) -> Any:
@@ -111,15 +133,18 @@ def _find(items: Any, step: tuple[Any, ...], path: Path) -> Any:
     return next((item for item in items if item_key(item, keys, path) == step), None)
 
 
-def without(value: Any, path: Path, parent: Path = ()) -> Any:
-    """``value`` without the field at ``path``; containers that become empty go too."""
+def without(value: Any, path: Path, owned: AbstractSet[Path], parent: Path = ()) -> Any:
+    """``value`` without the field at ``path``; a container that becomes empty goes too, or is null if it is owned."""
     step, rest = path[0], path[1:]
+    here = (*parent, step)
     if isinstance(step, str):
         if not isinstance(value, dict) or step not in value:
             return value
-        child = without(value[step], rest, (*parent, step)) if rest else None
         others = {key: item for key, item in value.items() if key != step}
-        return others if child is None or child in ({}, []) else {**value, step: child}
+        child = without(value[step], rest, owned, here) if rest else None
+        if rest and child in ({}, [], None):
+            return {**others, step: None} if here in owned else others
+        return {**value, step: child} if rest else others
     keys = list_keys(parent)
     if keys is None or not isinstance(value, list):
         return value
@@ -128,7 +153,7 @@ def without(value: Any, path: Path, parent: Path = ()) -> Any:
         if item_key(item, keys, parent) != step:
             kept.append(item)
         elif rest:
-            kept.append(without(item, rest, (*parent, step)))
+            kept.append(without(item, rest, owned, here))
     return kept
 
 
@@ -147,7 +172,7 @@ class Ownership:
 
     def apply(self, live: Any, applied: Any, *, owner: tuple[str, str, str], force: bool) -> tuple[Any, list[str]]:
         """The object after the apply, or the conflicts that stand against it (then nothing is changed)."""
-        fields = dict(leaves(applied))
+        fields = {path: value for path, value in leaves(applied) if path}  # an empty body owns nothing
         paths = frozenset(fields)
         conflicts = [] if force else self._conflicts(live, fields, owner)
         if conflicts:
@@ -159,9 +184,9 @@ class Ownership:
                 kept |= theirs
         for path in sorted(self.sets.get(owner, frozenset()) - paths, key=_length_then_text):
             if path not in kept and not _has_below(kept | paths, path):
-                result = without(result, path)
+                result = without(result, path, kept | paths)
         self._take_over(live, fields, owner)
-        self.sets[owner] = paths
+        self._keep(owner, paths)
         return result, []
 
     def _conflicts(self, live: Any, fields: dict[Path, Any], owner: tuple[str, str, str]) -> list[str]:
@@ -170,16 +195,12 @@ class Ownership:
             for other, theirs in self.sets.items()
             if other != owner
             for path in sorted(theirs & fields.keys(), key=_length_then_text)
-            if not isinstance(path[-1], tuple) and lookup(live, path) != fields[path]
+            if _is_changed(live, path, fields[path])
         ]
 
     def _take_over(self, live: Any, fields: dict[Path, Any], owner: tuple[str, str, str]) -> None:
         for other, theirs in list(self.sets.items()):
-            lost = {
-                path
-                for path in theirs & fields.keys()
-                if other != owner and not isinstance(path[-1], tuple) and lookup(live, path) != fields[path]
-            }
+            lost = {path for path in theirs & fields.keys() if other != owner and _is_changed(live, path, fields[path])}
             self._keep(other, theirs - lost)
 
     def update(self, old: Any, new: Any, *, owner: tuple[str, str, str]) -> None:
@@ -197,6 +218,12 @@ class Ownership:
             self.sets[owner] = paths
         else:
             self.sets.pop(owner, None)
+
+
+def _is_changed(live: Any, path: Path, value: Any) -> bool:
+    """Whether setting the field changes it; an item as such, and a container without contents, changes nothing."""
+    is_container = value == {} or (value == [] and list_keys(path) is not None)
+    return value is not _MEMBER and not is_container and lookup(live, path) != value
 
 
 def _length_then_text(path: Path) -> tuple[int, str]:
