@@ -9,7 +9,7 @@ from modelberth.transfer.errors import TransferError
 from tests.unit.transfer.conftest import content, fill, noise
 
 MIB = 1024 * 1024
-FILES = {"large": noise(25 * MIB), "small/a": b"a", "small/b": noise(2000), "empty": b"", "void/": None}
+FILES = {"large": noise(9 * MIB), "small/a": b"a", "small/b": noise(2000), "empty": b"", "void/": None}
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_damage_in_the_staging_folder_is_mended(push, fetch, source, registry, t
     """Left-overs are hashed before they are used: wrong bytes, too long files, foreign files, links, other types."""
     digest, _ = push(source)
     staging = tmp_path / f".model.{digest[7:23]}.partial"
-    fill(staging, {"large": noise(25 * MIB, "other"), "small/a": b"too long", "foreign/file": b"x", "empty/x": b"x"})
+    fill(staging, {"large": noise(9 * MIB, "other"), "small/a": b"too long", "foreign/file": b"x", "empty/x": b"x"})
     (staging / "small" / "b").symlink_to("/etc/passwd")
     (staging / "void").write_bytes(b"a file")
     fetch(digest, tmp_path / "model")

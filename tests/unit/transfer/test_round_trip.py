@@ -11,8 +11,8 @@ from tests.unit.transfer.fake_registry import SECRET
 
 MIB = 1024 * 1024
 MIXED = {
-    "large.bin": noise(20 * MIB + 17, "large"),
-    "again/large.bin": noise(20 * MIB + 17, "large"),
+    "large.bin": noise(9 * MIB + 17, "large"),
+    "again/large.bin": noise(9 * MIB + 17, "large"),
     "exact.bin": noise(8 * MIB, "exact"),
     "medium.bin": noise(2 * MIB, "medium"),
     "empty": b"",
@@ -22,7 +22,7 @@ MIXED = {
     "void/": None,
     "deep/void/": None,
 }
-TOTAL_DISTINCT = 20 * MIB + 17 + 8 * MIB + 2 * MIB + 3 + 2
+TOTAL_DISTINCT = 9 * MIB + 17 + 8 * MIB + 2 * MIB + 3 + 2
 
 
 def test_what_was_pushed_is_loaded(push, fetch, registry, tmp_path):
@@ -61,17 +61,17 @@ def test_a_change_sends_only_what_changed(push, fetch, registry, tmp_path):
     source = fill(tmp_path / "source", MIXED)
     push(source)
     changed = bytearray(MIXED["large.bin"])
-    changed[9 * MIB] ^= 1
+    changed[8 * MIB + 5] ^= 1
     (source / "large.bin").write_bytes(changed)
     digest, sent = push(source)
-    assert sent.sent_bytes == 8 * MIB
+    assert sent.sent_bytes == MIB + 17
     fetch(digest, tmp_path / "model")
     assert content(tmp_path / "model") == content(source)
 
 
 def test_many_small_files_travel_in_packs(push, fetch, registry, tmp_path):
-    """2,000 files of 4 KiB need a handful of objects, and one changed file sends one or two packs again."""
-    source = fill(tmp_path / "source", {f"part-{n % 7}/{n:05}.txt": noise(4096, n) for n in range(2000)})
+    """1,000 files of 4 KiB need a handful of objects, and one changed file sends one or two packs again."""
+    source = fill(tmp_path / "source", {f"part-{n % 7}/{n:05}.txt": noise(4096, n) for n in range(1000)})
     push(source)
     assert len(registry.objects) < 8
     (source / "part-3" / "00003.txt").write_bytes(b"other")
