@@ -105,7 +105,9 @@ def test_get_and_history_answer(run, source):
 
 @pytest.mark.parametrize("damage", ["tampered", "truncated", "missing", "swapped"])
 def test_damage_by_an_administrator_of_the_store_is_named(registry, run, tmp_path, damage):
-    """Whoever holds the root keys of the store can change objects, and the loader refuses each by its name."""
+    """Whoever holds the root keys of the store can change objects: the loader refuses each by its name, and pushing the
+    same folder again mends the version.
+    """
     pair = {name: noise(2 * MIB, damage + name) for name in ("one", "two")}
     source = fill(tmp_path / "source", pair)
     _, digest = pushed(run, source, f"--artifact={damage}", "--draft")
@@ -131,6 +133,10 @@ def test_damage_by_an_administrator_of_the_store_is_named(registry, run, tmp_pat
     assert last.startswith(f"modelberth load: refused: object {hexadecimal} of spaces/{space} ")
     assert f" is {damage}: " in last
     assert not (tmp_path / "model").exists()
+    assert pushed(run, source, f"--artifact={damage}", "--draft")[1] == digest
+    done = run("load", f"{damage}@{digest}", tmp_path / "model")
+    assert done.returncode == 0, done.stderr
+    assert content(tmp_path / "model") == content(source)
 
 
 def _minio(registry):

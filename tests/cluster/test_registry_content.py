@@ -1,11 +1,13 @@
 """Push and load through the real registry, the real API server and the real MinIO."""
 
+import io
 import json
 import threading
 import uuid
 
 import httpx
 import pytest
+from minio import Minio
 
 from modelberth.content.layout import Layout
 from tests.cluster.pushing import SESSION, Client, folder, some_bytes
@@ -153,20 +155,33 @@ def test_lost_objects_come_back_by_pushing_again(registry, pusher, puller, artif
     with httpx.Client() as http:
         urls = puller.post(f"/content/{content.tree.digest}/urls", json={"objects": [0]}).json()["urls"]
         key = httpx.URL(urls["0"]).path.removeprefix(f"/{registry.store.bucket}/")
-        _remove(puller, registry, key)
+        _remove(registry, key)
         assert http.get(urls["0"]).status_code == 404
     answer = pusher.commit(content.tree.digest, content.layout(pusher.upload(content.objects)))
     assert answer.status_code == 200
     assert puller.load(content.tree.digest) == files
 
 
-def _remove(puller, registry, key):
-    from minio import Minio
+def test_changed_objects_are_replaced_by_pushing_again(registry, pusher, puller, artifact):
+    """Other bytes of the same size, put there by an administrator: pushing the right ones again mends the version."""
+    files = {"w": some_bytes(1_100_000, 22) + artifact.encode()}
+    content = folder(files)
+    pusher.push(artifact, content)
+    (body,) = content.objects.values()
+    urls = puller.post(f"/content/{content.tree.digest}/urls", json={"objects": [0]}).json()["urls"]
+    key = httpx.URL(urls["0"]).path.removeprefix(f"/{registry.store.bucket}/")
+    _administrator(registry).put_object(registry.store.bucket, key, io.BytesIO(b"X" + body[1:]), len(body))
+    assert pusher.commit(content.tree.digest, content.layout(pusher.upload(content.objects))).status_code == 200
+    assert puller.load(content.tree.digest) == files
 
+
+def _remove(registry, key):
+    _administrator(registry).remove_object(registry.store.bucket, key)
+
+
+def _administrator(registry):
     root = registry.root
-    Minio(registry.store.endpoint.host, root.access_key, root.secret_key, secure=False).remove_object(
-        registry.store.bucket, key
-    )
+    return Minio(registry.store.endpoint.host, root.access_key, root.secret_key, secure=False)
 
 
 def test_drafts_are_listed(pusher, artifact):

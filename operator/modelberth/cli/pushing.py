@@ -98,12 +98,12 @@ def push(
         folder = scan(request.folder, workers=workers, progress=progress)
         with session_access(cluster, place, namespace, "Push", artifact=request.artifact) as access:
             reserved = _reserve(access, request, versioning, folder)
-            sent = 0
-            if reserved.committed:
-                tell(f"this content is {object_name(request.artifact, reserved.version)} already")
-            else:
-                tell(f"{object_name(request.artifact, reserved.version)} is reserved for {reserved.digest}")
-                sent = send(access.client, access.http, folder, workers=workers, progress=progress).sent_bytes
+            name = object_name(request.artifact, reserved.version)
+            tell(
+                f"this content is {name} already" if reserved.committed else f"{name} is reserved for {reserved.digest}"
+            )
+            # Of committed content, too: whatever the store has lost of it is sent again, mostly nothing.
+            sent = send(access.client, access.http, folder, workers=workers, progress=progress).sent_bytes
         outcome = PushOutcome(
             namespace=namespace,
             version=reserved.version,
