@@ -360,8 +360,13 @@ class _Operator:
         return Surroundings(
             loader_image=self._settings.loader_image,
             registry_url=self._settings.registry_url,
-            ca_bundle=self._keeper.bundle,
+            ca_bundle=self._trusted_by_loaders(),
         )
+
+    def _trusted_by_loaders(self) -> str:
+        """The registry's CA and, where the store has one of its own, that too: loaders fetch from both."""
+        store_ca = self._settings.store.ca_file
+        return self._keeper.bundle + ("" if store_ca is None else f"\n{store_ca.read_text()}")
 
     def _trust_changed(self) -> None:
         """Every namespace with ModelDeployments gets the new bundle."""
