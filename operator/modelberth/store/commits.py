@@ -88,11 +88,6 @@ class Commits:
         seen = await self._look(space, committed)
         return not seen.missing and not await self._read(space, committed, seen.unproven, {})
 
-    async def _is_whole(self, space: Space, layout: Layout) -> bool:
-        """Whether what was proven once is still there: swapped bytes have no checksum, and are read."""
-        seen = await self._look(space, layout)
-        return not seen.missing and not await self._read(space, layout, seen.unproven)
-
     async def _look(self, space: Space, layout: Layout) -> _Seen:
         missing: set[str] = set()
         unproven: set[int] = set()

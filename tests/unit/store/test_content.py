@@ -278,6 +278,17 @@ class TestCommits:
         await store.commits.commit(space, again.tree.digest, again.layout)
         assert await store.contents.layout(space, content.tree.digest) == again.layout
 
+    async def test_swapped_bytes_are_noticed(self, store, space, content, s3):
+        """Committed content that got other bytes of the same size takes the layout of a new push, too."""
+        await self.upload(store, space, content)
+        await store.commits.commit(space, content.tree.digest, content.layout)
+        swapped = s3.objects[space.prefix + content.layout.objects[0].key]
+        swapped.body, swapped.headers = bytes(len(swapped.body)), {}
+        again = pack_inline(FILES)
+        await self.upload(store, space, again)
+        await store.commits.commit(space, again.tree.digest, again.layout)
+        assert await store.contents.layout(space, content.tree.digest) == again.layout
+
     async def test_an_empty_tree(self, store, space):
         """Content without a byte has a layout without a line."""
         tree = Tree.build([])
