@@ -211,7 +211,7 @@ def overall(aliases: Mapping[str, Mapping[str, Any]], links: Verdict | None) -> 
 
 
 def status_of(
-    observed: Observed, aliases: Mapping[str, dict[str, Any]], unrecorded: str | None, *, now: datetime
+    observed: Observed, aliases: Mapping[str, dict[str, Any]], unrecorded: Verdict | None, *, now: datetime
 ) -> dict[str, Any]:
     """The whole status. ``unrecorded`` says why moves wait outside the bucket; that makes no model unready."""
     old = dig(observed.model, "status", "conditions") or []
@@ -222,8 +222,10 @@ def status_of(
         summarise(old, verdict, generation=generation, now=now),
         type="Recorded",
         status="False" if unrecorded else "True",
-        reason="StoreUnavailable" if unrecorded else "Recorded",
-        message=unrecorded or "the bucket holds every move of every alias",
+        reason=unrecorded.reason if unrecorded else "Recorded",
+        message=f"moves wait in the status: {unrecorded.message}"
+        if unrecorded
+        else "the bucket holds every move of every alias",
         generation=generation,
         now=now,
     )

@@ -10,6 +10,7 @@ from modelberth.domain.model_version import Stored
 from modelberth.domain.objects import Object, dig, is_deleting, name_of, namespace_of
 from modelberth.domain.verdicts import Standing, Verdict, blocked
 from modelberth.reconcile.base import DONE, Recorder, Result, namespace_uid, send, write_status
+from modelberth.reconcile.store_words import RETRY_SECONDS, verdict_of
 from modelberth.runtime.cache import Cache
 from modelberth.runtime.clock import Clock
 from modelberth.runtime.kube import KubeApi
@@ -20,7 +21,6 @@ from modelberth.store.types import ContentSummary, NewVersion, Space, VersionRec
 
 RETRY_CONTENT = 15.0
 """Seconds until content that is not there is looked for again: pushing it makes no event."""
-RETRY_STORE = 10.0
 
 _RECORDED_FIELDS = ("format", "signature", "lineage", "parameters", "metrics", "description")
 
@@ -68,8 +68,8 @@ class ModelVersionReconciler:
             return blocked("SourceInvalid", f"spec.source: {error}"), None
         except VersionTaken as error:
             return blocked("VersionTaken", f"spec.version: {error}: use the next number"), None
-        except StoreError:
-            return _STORE_AWAY, None
+        except StoreError as error:
+            return verdict_of(error), None
 
     async def _ask_store(self, version: Object) -> Stored:
         """What the store knows. Content that is there and has no record gets one: the record is the arbiter."""
@@ -123,10 +123,10 @@ class ModelVersionReconciler:
         )
 
 
-_STORE_AWAY = Verdict(
-    "Waiting", Standing.UNKNOWN, "StoreUnavailable", "the store cannot be reached; it is asked again until it answers"
-)
-_RETRIES: Mapping[str, float] = {"ContentMissing": RETRY_CONTENT, "StoreUnavailable": RETRY_STORE}
+_RETRIES: Mapping[str, float] = {
+    "ContentMissing": RETRY_CONTENT,
+    **dict.fromkeys(("StoreUnavailable", "StoreDenied", "StoreFailed", "Tampered"), RETRY_SECONDS),
+}
 
 
 def _decode(files: Mapping[str, Mapping[str, str]]) -> dict[str, bytes]:

@@ -9,7 +9,9 @@ from modelberth.domain import alias_history, registered_model
 from modelberth.domain.alias_history import Entry
 from modelberth.domain.objects import Object, dig, is_deleting, name_of, namespace_of, uid_of
 from modelberth.domain.registered_model import Observed
+from modelberth.domain.verdicts import Verdict
 from modelberth.reconcile.base import DONE, Recorder, Result, namespace_uid, send, write_status
+from modelberth.reconcile.store_words import RETRY_SECONDS, verdict_of
 from modelberth.runtime.cache import Cache
 from modelberth.runtime.clock import Clock
 from modelberth.runtime.kube import KubeApi
@@ -24,17 +26,13 @@ from modelberth.store.errors import StoreError
 from modelberth.store.port import StorePort
 from modelberth.store.types import AliasEntry, NewAliasEntry
 
-RETRY_STORE = 10.0
-"""Seconds until moves that the bucket does not hold yet are tried again."""
-_UNRECORDED = "the store cannot be reached: moves of aliases wait in the status and are recorded when it is back"
-
 
 @dataclass(frozen=True, slots=True)
 class _Histories:
-    """The aliases' status with their histories completed; whether everything is in the bucket."""
+    """The aliases' status with their histories completed; why something waits outside the bucket, or None."""
 
     aliases: dict[str, dict[str, Any]]
-    is_recorded: bool
+    unrecorded: Verdict | None
 
 
 class RegisteredModelReconciler:
@@ -55,8 +53,7 @@ class RegisteredModelReconciler:
         observed = self._observe(model)
         now = self._clock.now()
         histories = await self._record(observed, now)
-        unrecorded = None if histories.is_recorded else _UNRECORDED
-        status = registered_model.status_of(observed, histories.aliases, unrecorded, now=now)
+        status = registered_model.status_of(observed, histories.aliases, histories.unrecorded, now=now)
         written = await write_status(
             REGISTERED_MODELS,
             model,
@@ -68,7 +65,7 @@ class RegisteredModelReconciler:
         if written:
             present = {alias: histories.aliases[alias] for alias in observed.aliases}
             send(self._recorder, model, registered_model.events_of(observed, present))
-        return DONE if histories.is_recorded else Result(RETRY_STORE)
+        return DONE if histories.unrecorded is None else Result(RETRY_SECONDS)
 
     def _observe(self, model: Object) -> Observed:
         namespace = namespace_of(model)
@@ -87,41 +84,41 @@ class RegisteredModelReconciler:
 
     async def _record(self, observed: Observed, now: datetime) -> _Histories:
         aliases: dict[str, dict[str, Any]] = {}
-        is_recorded = True
+        unrecorded: Verdict | None = None
         for alias in sorted(observed.aliases):
             status = registered_model.report_alias(observed, alias, now=now)
             news = registered_model.news_of(observed, alias, status, now=now)
-            waiting, status = await self._complete(observed, alias, status, news)
-            is_recorded = is_recorded and not waiting
-            aliases[alias] = status
+            aliases[alias], refusal = await self._complete(observed, alias, status, news)
+            unrecorded = unrecorded or refusal
         for alias in registered_model.removed_aliases(observed):
             status = dict(dig(observed.model, "status", "aliases", alias))
             news = registered_model.removal_of(observed, alias, now=now)
-            waiting, status = await self._complete(observed, alias, status, news)
-            if waiting:  # kept until its end is written down
-                is_recorded = False
+            status, refusal = await self._complete(observed, alias, status, news)
+            if refusal is not None:  # kept until its end is written down
                 aliases[alias] = status
-        return _Histories(aliases, is_recorded)
+            unrecorded = unrecorded or refusal
+        return _Histories(aliases, unrecorded)
 
     async def _complete(
         self, observed: Observed, alias: str, status: dict[str, Any], news: list[Entry]
-    ) -> tuple[list[Entry], dict[str, Any]]:
-        """The entries that still wait, and the status with the history as the bucket and these have it."""
+    ) -> tuple[dict[str, Any], Verdict | None]:
+        """The status with the history as the bucket and what still waits have it; why it waits, or None."""
         known = registered_model.known_history(observed.model, alias)
         recorded = [entry for entry in known if entry.sequence is not None]
         waiting = alias_history.pending([*known, *news])
         last = int(dig(observed.model, "status", "aliases", alias, "recorded") or 0)
+        refusal = None
         if waiting:
             try:
                 recorded, last = await self._append(observed.model, alias, waiting, after=last)
                 waiting = []
-            except StoreError:
-                pass  # they wait in the status: the history is never a reason to hold a roll
+            except StoreError as error:
+                refusal = verdict_of(error)  # they wait in the status: the history is never a reason to hold a roll
         shown = alias_history.shown(recorded, waiting)
         status = {**status, "history": [alias_history.to_status(entry) for entry in reversed(shown)]}
         if last:
             status["recorded"] = last
-        return waiting, status
+        return status, refusal
 
     async def _append(self, model: Object, alias: str, waiting: list[Entry], *, after: int) -> tuple[list[Entry], int]:
         namespace, name = namespace_of(model), name_of(model)

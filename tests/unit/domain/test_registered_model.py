@@ -5,6 +5,7 @@ import pytest
 from modelberth.api import names
 from modelberth.domain import registered_model
 from modelberth.domain.registered_model import Observed, judge_alias, moved_by, report_alias, status_of, summary
+from modelberth.domain.verdicts import Standing, Verdict
 from tests.unit.domain.builders import DIGEST_3, DIGEST_4, NOW, artifact, deployment, model, version
 
 
@@ -118,8 +119,9 @@ def test_moves_that_wait_for_the_store_are_a_condition_and_make_nothing_unready(
     """The history is never a reason to hold a roll."""
     seen = _observed()
     aliases = {"production": report_alias(seen, "production", now=NOW)}
-    by_type = {c["type"]: c for c in status_of(seen, aliases, "the store is away", now=NOW)["conditions"]}
-    assert by_type["Recorded"]["status"] == "False"
+    away = Verdict("Waiting", Standing.UNKNOWN, "StoreUnavailable", "the store cannot be reached")
+    by_type = {c["type"]: c for c in status_of(seen, aliases, away, now=NOW)["conditions"]}
+    assert (by_type["Recorded"]["status"], by_type["Recorded"]["reason"]) == ("False", "StoreUnavailable")
     assert by_type["Ready"]["status"] == "True"
 
 
