@@ -298,7 +298,7 @@ _HABITS: dict[str, tuple[int, Callable[[_Choice], tuple[str, ...]]]] = {
     "model": (3, lambda some: (some.model(),)),
     "drop-model": (1, lambda some: (some.model(),)),
     "alias": (30, lambda some: (some.model(), some.alias(), some.version())),
-    "unalias": (2, lambda some: (some.model(), some.alias())),
+    "unalias": (4, lambda some: (some.model(), some.alias())),
     "best": (2, lambda some: (some.artifact(), some.version())),
     "deploy": (4, lambda some: (some.one_of(*DEPLOYMENT_NAMES), some.alias(), some.image())),
     "undeploy": (1, lambda some: (some.deployment(),)),
