@@ -51,6 +51,7 @@ from modelberth.runtime.resources import (
     MODEL_DEPLOYMENTS,
     NAMESPACES,
     POD_TEMPLATES,
+    REGISTERED_MODELS,
     REPLICA_SETS,
     SERVICES,
     Key,
@@ -76,6 +77,7 @@ _LABELS = {
 }
 WATCHES = tuple(Watch(resource, _LABELS.get(resource, {})) for resource in wiring.WATCHED)
 """What the operator watches. Of what others make, only what carries our label: clusters are full of Deployments."""
+_SERVING = (MODEL_DEPLOYMENTS, REGISTERED_MODELS)
 
 log = logging.getLogger(__name__)
 
@@ -312,7 +314,7 @@ class _Operator:
         await self._complete.wait()
         self._queue.add((CERTIFICATES, self._keeper.key))
         for item in self._everything():
-            self._queue.add(item)
+            self._queue.add(item, background=True)
         await self._workers.run()
 
     async def _certify(self) -> None:
@@ -327,9 +329,10 @@ class _Operator:
                 return
 
     def _everything(self) -> Iterator[Item]:
-        for watch in WATCHES:
-            for obj in self._cache.list(watch.resource):
-                yield from self._wiring.keys_for(watch.resource, None, obj)
+        """All there is to look at, what serves before what lies in the store."""
+        for resource in sorted(wiring.WATCHED, key=lambda each: each not in _SERVING):
+            for obj in self._cache.list(resource):
+                yield from self._wiring.keys_for(resource, None, obj)
 
     def _sinks(self) -> WatchSinks:
         feed = Feed(self._cache)
@@ -347,6 +350,8 @@ class _Operator:
         )
 
     def _changed(self, resource: Resource, old: Object | None, new: Object | None) -> None:
+        if not self._complete.is_set():  # rules that look things up would miss some; everything is looked at later
+            return
         for item in self._wiring.keys_for(resource, old, new):
             self._queue.add(item)
 

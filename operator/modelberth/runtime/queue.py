@@ -1,9 +1,12 @@
 """The work queue: keys to reconcile, each at most once at a time, each retried with growing patience.
 
 The rules are client-go's (`util/workqueue`): a key that is added while it waits is one piece of work; a key that is
-added while it is being worked on is worked on again afterwards, never by two workers at once. The clock comes in from
-outside and the queue itself never sleeps: `take` says what is ready now, `next_due` when to ask again. `get` waits for
-real on top of both.
+added while it is being worked on is worked on again afterwards, never by two workers at once. Keys that are only looked
+at to be sure, such as all of them when an operator begins, are added in the *background*: they wait behind everything
+that changed, but for a share of the workers' attention that keeps them from starving.
+
+The clock comes in from outside and the queue itself never sleeps: `take` says what is ready now, `next_due` when to ask
+again. `get` waits for real on top of both.
 """
 
 import asyncio
@@ -20,6 +23,7 @@ LAST_BACKOFF = 300.0
 """Seconds that no retry passes, jitter aside."""
 _JITTER = 0.1
 _DOUBLINGS = 40
+_BACKGROUND_SHARE = 8  # every eighth key comes from the background
 
 K = TypeVar("K", bound=Hashable)
 K_contra = TypeVar("K_contra", bound=Hashable, contravariant=True)
@@ -74,6 +78,8 @@ class WorkQueue(Generic[K]):
         self._hooks: QueueHooks[K] = hooks or NoHooks()
         self._random = randomness or random.Random()  # noqa: S311 (jitter is no secret)
         self._ready: dict[K, float] = {}  # key → since when; dicts keep the order of insertion
+        self._background: dict[K, float] = {}  # as _ready; no key is in both
+        self._taken = 0
         self._again: dict[K, float] = {}  # added while being worked on
         self._working: dict[K, float] = {}  # key → since when
         self._due: dict[K, float] = {}  # the one pending delay of a key
@@ -86,7 +92,7 @@ class WorkQueue(Generic[K]):
 
     def __len__(self) -> int:
         """How many keys are ready for a worker."""
-        return len(self._ready)
+        return len(self._ready) + len(self._background)
 
     @property
     def working(self) -> int:
@@ -107,16 +113,23 @@ class WorkQueue(Generic[K]):
     def idle(self) -> bool:
         """Whether there is nothing to do now: delayed keys may remain."""
         self._promote()
-        return not (self._ready or self._working)
+        return not (self._ready or self._background or self._working)
 
-    def add(self, key: K) -> None:
-        """Have a key worked on as soon as possible. Any pending delay of it is void: its reason will be looked at."""
+    def add(self, key: K, *, background: bool = False) -> None:
+        """Have a key worked on as soon as possible. Any pending delay of it is void: its reason will be looked at.
+
+        Args:
+            key: what to work on.
+            background: nothing is known to have changed, so others go first.
+        """
         self._due.pop(key, None)
         now = self._clock.monotonic()
         if key in self._working:
             self._again.setdefault(key, now)
-        elif key not in self._ready:
-            self._ready[key] = now
+        elif key in self._background and not background:
+            self._ready[key] = self._background.pop(key)
+        elif key not in self._ready and key not in self._background:
+            (self._background if background else self._ready)[key] = now
             self._hooks.added(key)
             self._wake.set()
 
@@ -125,7 +138,7 @@ class WorkQueue(Generic[K]):
         if seconds <= 0:
             self.add(key)
             return
-        if key in self._ready or key in self._again:
+        if key in self._ready or key in self._background or key in self._again:
             return
         due = self._clock.monotonic() + seconds
         if due >= self._due.get(key, float("inf")):
@@ -161,10 +174,13 @@ class WorkQueue(Generic[K]):
     def take(self) -> K | None:
         """The key that has been ready for longest, now in the caller's hands until `done`; None if none is ready."""
         self._promote()
-        if not self._ready:
+        if not len(self):
             return None
-        key = next(iter(self._ready))
-        since = self._ready.pop(key)
+        self._taken += 1
+        turn_of_background = self._taken % _BACKGROUND_SHARE == 0
+        source = self._background if self._background and (turn_of_background or not self._ready) else self._ready
+        key = next(iter(source))
+        since = source.pop(key)
         now = self._clock.monotonic()
         self._working[key] = self._last_taken = now
         self._hooks.started(key, now - since)
@@ -205,9 +221,9 @@ class WorkQueue(Generic[K]):
         self._wake.set()
 
     def oldest_ready(self) -> float:
-        """For how many seconds the first key has been waiting for a worker; 0 if none waits."""
+        """For how many seconds a key has been waiting for a worker, the longest of them; 0 if none waits."""
         self._promote()
-        return self._age(self._ready)
+        return max(self._age(self._ready), self._age(self._background))
 
     def longest_working(self) -> float:
         """For how many seconds a worker has been holding its key, the longest of them; 0 if all are free."""

@@ -52,6 +52,37 @@ class TestReadiness:
             queue.done("a")
 
 
+class TestBackground:
+    def test_what_changed_goes_first(self, queue):
+        """Keys that are looked at only to be sure wait behind those that something happened to."""
+        queue.add("sure", background=True)
+        queue.add("changed")
+        assert [queue.take(), queue.take()] == ["changed", "sure"]
+
+    def test_a_change_brings_a_key_to_the_front(self, queue):
+        """The same key is still one piece of work."""
+        for key in "ab":
+            queue.add(key, background=True)
+        queue.add("b")
+        queue.add("b", background=True)
+        assert [queue.take(), queue.take(), queue.take()] == ["b", "a", None]
+
+    def test_the_background_does_not_starve(self, queue):
+        """However much changes, every eighth key comes from behind."""
+        for number in range(100):
+            queue.add(f"changed-{number}")
+        queue.add("sure", background=True)
+        assert "sure" in [queue.take() for _ in range(8)]
+
+    def test_it_counts_as_waiting(self, queue, clock):
+        """For depth, for idleness, and for a stuck queue."""
+        queue.add("sure", background=True)
+        clock.advance(7)
+        assert (len(queue), queue.idle, queue.oldest_ready()) == (1, False, 7)
+        queue.add_after("sure", 5)
+        assert queue.delayed == 0
+
+
 class TestDelays:
     def test_a_delayed_key_waits_for_its_time(self, queue, clock):
         """Nothing is ready before the delay is over, and the queue says when to ask again."""
@@ -155,9 +186,9 @@ class QueueMachine(RuleBasedStateMachine):
         self.held: set[str] = set()
         self.promised: dict[str, float] = {}  # the latest time by which a delayed key must be ready
 
-    @rule(key=KEYS)
-    def add(self, key: str) -> None:
-        self.queue.add(key)
+    @rule(key=KEYS, background=st.booleans())
+    def add(self, key: str, *, background: bool) -> None:
+        self.queue.add(key, background=background)
         self.wanted.add(key)
         self.promised.pop(key, None)
 
