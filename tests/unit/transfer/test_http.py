@@ -1,0 +1,220 @@
+"""Connections, patience, and what errors say and keep to themselves."""
+
+import base64
+import socket
+import ssl
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from modelberth.transfer.errors import HttpFailure, TransferError, Unreachable
+from modelberth.transfer.http import Http, Patience, Waits, describe
+from modelberth.transfer.workers import for_each
+
+QUERY = "X-Amz-Signature=secret"
+
+
+@contextmanager
+def server(*answers):
+    """Answers each connection with the next of the given bytes; yields (port, requests seen)."""
+    seen = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            for answer in answers:
+                connection, _ = listener.accept()
+                with connection:
+                    seen.append(connection.recv(65536))
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1], seen
+        thread.join()
+
+
+def answer(body, status="200 OK", *headers):
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+@pytest.fixture
+def http():
+    with Http(timeout=5) as made:
+        yield made
+
+
+def test_a_url_is_shown_without_its_query_and_user():
+    """What authorises is never shown."""
+    assert describe(f"https://user:pass@host:9000/bucket/key?{QUERY}") == "https://host:9000/bucket/key"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"error": {"code": "VersionTaken", "message": "v4 is taken"}}', "HTTP 409 VersionTaken: v4 is taken"),
+        (b'{"kind": "Status", "reason": "AlreadyExists", "message": "it exists"}', "HTTP 409 AlreadyExists: it exists"),
+        (b"<Error><Code>AccessDenied</Code><StringToSign>secret</StringToSign></Error>", "HTTP 409 AccessDenied"),
+        (b"<html>secret</html>", "HTTP 409"),
+        (b"[]", "HTTP 409"),
+    ],
+)
+def test_an_error_has_the_other_sides_words_and_no_more(http, body, expected):
+    """Code and sentence of a JSON error; of a store's XML the code alone, as the rest may repeat what was signed."""
+    with server(answer(body, "409 Conflict")) as (port, _), pytest.raises(HttpFailure) as caught:
+        http.call("GET", f"http://127.0.0.1:{port}/x?{QUERY}")
+    assert str(caught.value) == f"http://127.0.0.1:{port}/x: {expected}"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfive!",
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+    ],
+)
+def test_a_broken_answer_is_unreachable_without_secrets(http, raw):
+    """Whatever goes wrong below HTTP becomes one kind of error that may be tried again."""
+    with server(raw) as (port, _), pytest.raises(Unreachable) as caught:
+        http.call("GET", f"http://127.0.0.1:{port}/x?{QUERY}")
+    assert "secret" not in str(caught.value)
+
+
+def test_refused_and_unresolvable_and_untrusted_are_told_apart(http):
+    """The sentence says what to look at."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(Unreachable, match="refused"):
+        http.call("GET", f"http://127.0.0.1:{port}/")
+    with pytest.raises(Unreachable, match="does not resolve"):
+        http.call("GET", "http://name.invalid/")
+    with server(b"not tls") as (port, _), pytest.raises(Unreachable):
+        http.call("GET", f"https://127.0.0.1:{port}/")
+    with pytest.raises(TransferError, match="not an http or https URL"):
+        http.call("GET", "ftp://host/")
+
+
+def test_a_connection_that_the_server_closed_is_not_used_again(http):
+    """An idle connection that has ended is replaced before anything is sent on it."""
+    with server(answer(b"one"), answer(b"two")) as (port, seen):
+        assert http.call("GET", f"http://127.0.0.1:{port}/") == b"one"
+        assert http.call("GET", f"http://127.0.0.1:{port}/") == b"two"
+    assert len(seen) == 2
+
+
+def test_headers_may_come_several_times(http):
+    """Impersonation groups are several headers of one name."""
+    with server(answer(b"")) as (port, seen):
+        http.call("GET", f"http://127.0.0.1:{port}/", headers=[("Impersonate-Group", "a"), ("Impersonate-Group", "b")])
+    assert seen[0].count(b"Impersonate-Group: ") == 2
+
+
+def test_a_proxy_is_asked_for_a_tunnel():
+    """With the name and password of its URL, which the server behind it never sees."""
+    with server(b"HTTP/1.1 403 Forbidden\r\n\r\n") as (port, seen):
+        proxy = f"http://jane:p%40ss@127.0.0.1:{port}"
+        tls = ssl.create_default_context()
+        with Http(tls=tls, timeout=5, proxy_for=lambda _: proxy) as http, pytest.raises(Unreachable) as caught:
+            http.call("GET", "https://registry.example/x")
+    assert seen[0].startswith(b"CONNECT registry.example:443 HTTP/1.")
+    assert b"Proxy-Authorization: Basic " + base64.b64encode(b"jane:p@ss") in seen[0]
+    assert "p@ss" not in str(caught.value)
+
+
+def test_an_answer_beyond_its_limit_is_refused(http):
+    """A server cannot fill the memory."""
+    with server(answer(b"x" * 1000)) as (port, _), pytest.raises(TransferError, match="more than 100 bytes"):
+        http.call("GET", f"http://127.0.0.1:{port}/", limit=100)
+
+
+class TestPatience:
+    """When to try again, and when not."""
+
+    def failing(self, *errors):
+        """An attempt that raises each error once and then returns; the pauses that were made."""
+        left, pauses = list(errors), []
+
+        def attempt():
+            if left:
+                raise left.pop(0)
+            return "done"
+
+        return attempt, pauses, Patience(seconds=60, sleep=pauses.append)
+
+    def test_passing_trouble_is_tried_again_with_growing_pauses(self):
+        """Connections and busy servers; the pauses double up to their limit."""
+        attempt, pauses, patience = self.failing(*[Unreachable("there", "gone")] * 3, HttpFailure("there", 503))
+        assert patience.run(attempt) == "done"
+        assert len(pauses) == 4
+        assert all(0.5 * base <= pause <= 1.5 * base for pause, base in zip(pauses, (0.2, 0.4, 0.8, 1.6), strict=True))
+
+    def test_what_the_server_asks_for_is_waited(self):
+        """Retry-After counts."""
+        attempt, pauses, patience = self.failing(HttpFailure("there", 429, retry_after=7.0))
+        patience.run(attempt)
+        assert pauses == [7.0]
+
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 412, 413, 422, 501])
+    def test_what_will_not_pass_is_raised_at_once(self, status):
+        """A refusal stays a refusal."""
+        attempt, pauses, patience = self.failing(HttpFailure("there", status))
+        with pytest.raises(HttpFailure):
+            patience.run(attempt)
+        assert pauses == []
+
+    def test_patience_ends(self):
+        """After a minute of nothing but failures the last one is raised."""
+        pauses = []
+        patience = Patience(seconds=60, sleep=pauses.append)
+
+        def attempt():
+            raise Unreachable("there", "gone")
+
+        with pytest.raises(Unreachable):
+            patience.run(attempt)
+        assert 55 <= sum(pauses) <= 80
+
+    def test_progress_begins_patience_anew(self):
+        """A slow line that moves is never given up."""
+        pauses = []
+        waits = Waits(Patience(seconds=10, sleep=pauses.append))
+        for _ in range(100):
+            waits.after(Unreachable("there", "gone"))
+            waits.succeeded()
+        assert sum(pauses) > 10
+
+
+class TestWorkers:
+    """Threads that share out work."""
+
+    def test_every_item_is_worked_on_once(self):
+        """Whatever the number of threads."""
+        done = []
+        for_each(range(1000), done.append, workers=7)
+        assert sorted(done) == list(range(1000))
+
+    def test_the_first_error_stops_the_others(self):
+        """No new item is begun, and the error is the caller's."""
+        done = []
+
+        def work(item):
+            if item == 5:
+                raise ValueError("five")
+            done.append(item)
+
+        with pytest.raises(ValueError, match="five"):
+            for_each(range(1_000_000), work, workers=3)
+        assert len(done) < 1_000_000
+
+    def test_an_error_in_drawing_is_raised_too(self):
+        """Items may come from requests that fail."""
+
+        def items():
+            yield 1
+            raise OSError("no more")
+
+        with pytest.raises(OSError, match="no more"):
+            for_each(items(), lambda item: None, workers=4)
