@@ -3,11 +3,13 @@
 import argparse
 import importlib
 import sys
+from collections.abc import Mapping
 
 from tests.bench import machine
 from tests.bench.report import Report, put_into_readme
 
-BENCHES = ("loader_start", "alias_move", "startup", "transfer")
+BENCHES = {"loader": "loader_start", "operator": "operator_at_scale", "transfer": "transfer"}
+"""By name: the module whose `run(quick=…)` returns reports by the README's section."""
 
 
 def main() -> int:
@@ -16,7 +18,7 @@ def main() -> int:
     parser.add_argument("bench", nargs="*", help=f"which ones; without any, all of them: {', '.join(BENCHES)}")
     parser.add_argument("--quick", action="store_true", help="small sizes, few runs; the README stays as it is")
     arguments = parser.parse_args()
-    unknown = set(arguments.bench) - set(BENCHES)
+    unknown = set(arguments.bench) - BENCHES.keys()
     if unknown:
         parser.error(f"no bench is called {', '.join(sorted(unknown))}")
     for name in arguments.bench or BENCHES:
@@ -26,12 +28,16 @@ def main() -> int:
 
 def _run(name: str, *, quick: bool) -> None:
     before = machine.load_average()
-    report: Report = importlib.import_module(f"tests.bench.{name}").run(quick=quick)
-    where = f"Measured {machine.describe()}; load average before the run {before:.1f}."
-    text = f"{report.text()}\n\n{where}"
-    print(f"## {name}\n\n{text}\n", flush=True)
-    if not quick:
-        put_into_readme(name, text)
+    reports: Mapping[str, Report] = importlib.import_module(f"tests.bench.{BENCHES[name]}").run(quick=quick)
+    where = (
+        f"Measured {machine.describe()}; load average {before:.1f} before the run and "
+        f"{machine.load_average():.1f} at its end."
+    )
+    for section, report in reports.items():
+        text = f"{report.text()}\n\n{where}"
+        print(f"## {section}\n\n{text}\n", flush=True)
+        if not quick:
+            put_into_readme(section, text)
 
 
 if __name__ == "__main__":

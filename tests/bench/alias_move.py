@@ -8,7 +8,7 @@ so that the operator does not mend it), until the same watcher sees it.
 import asyncio
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from modelberth.api.names import ANNOTATION_VERSION
@@ -16,21 +16,20 @@ from modelberth.domain.objects import annotation, name_of
 from modelberth.runtime.kube_client import KubeClient
 from modelberth.runtime.resources import DEPLOYMENTS, REGISTERED_MODELS, Object
 from tests.bench import fleet
-from tests.bench.control_plane import ControlPlane, control_plane
+from tests.bench.control_plane import ControlPlane
 from tests.bench.measured_operator import MeasuredOperator
 from tests.bench.processes import BenchError
-from tests.bench.report import Report, Table
+from tests.bench.report import Table
 from tests.bench.series import Series, mebibytes, seconds
 from tests.bench.watching import DeploymentWatch, watch_deployments
 
-NAMESPACE = "ml"
 COPY = "floor"
 STEPS = 9
 """The alias goes so many versions on, up to the newest one, and then all the way back."""
 
 
 @dataclass
-class _Moves:
+class Moves:
     """What one size of the namespace gave, in seconds and bytes."""
 
     versions: int
@@ -41,35 +40,23 @@ class _Moves:
     rss: int = 0
 
 
-def run(*, quick: bool) -> Report:
-    """Grow the namespace; at each size start the operator and move the alias there and back, floor and move in turn."""
-    sizes = (10, 100) if quick else (10, 1_000, 10_000)
-    with control_plane() as plane:
-        return Report([_table(asyncio.run(_measure(plane, sizes)))])
+async def measure(plane: ControlPlane, operator: MeasuredOperator, size: int) -> Moves:
+    """Move the alias there and back, in turn with the floor.
+
+    Args:
+        plane: where.
+        operator: runs, and has nothing to do.
+        size: how many versions the namespace has.
+    """
+    async with KubeClient(plane.connection) as kube, watch_deployments(plane.connection, fleet.NAMESPACE) as watch:
+        return await _measure_at(size, kube, watch, operator)
 
 
-async def _measure(plane: ControlPlane, sizes: tuple[int, ...]) -> list[_Moves]:
-    found = []
-    async with KubeClient(plane.connection) as kube:
-        await fleet.make_namespace(kube, NAMESPACE)
-        size_before = 0
-        for size in sizes:
-            await fleet.make_ready_versions(kube, NAMESPACE, range(size_before, size))
-            if not size_before:
-                await fleet.make_model(kube, NAMESPACE, 0)
-            size_before = size
-            with plane.operator() as operator:
-                await asyncio.to_thread(operator.wait_quiet)
-                async with watch_deployments(plane.connection, NAMESPACE) as watch:
-                    found.append(await _measure_at(size, kube, watch, operator))
-    return found
-
-
-async def _measure_at(size: int, kube: KubeClient, watch: DeploymentWatch, operator: MeasuredOperator) -> _Moves:
-    moves = _Moves(size)
+async def _measure_at(size: int, kube: KubeClient, watch: DeploymentWatch, operator: MeasuredOperator) -> Moves:
+    moves = Moves(size)
     newest = size - 1
     oldest = newest - STEPS
-    await fleet.move_alias(kube, NAMESPACE, oldest)
+    await fleet.move_alias(kube, fleet.NAMESPACE, oldest)
     await _settled(kube, operator, oldest)
     copied = await _copy_workload(kube)
     there = [(goal, moves.to_new) for goal in range(oldest + 1, newest + 1)]
@@ -86,7 +73,7 @@ async def _measure_at(size: int, kube: KubeClient, watch: DeploymentWatch, opera
 
 async def _move(kube: KubeClient, watch: DeploymentWatch, goal: int) -> float:
     """Move the alias; seconds from the API server's answer to the Deployment's change."""
-    await fleet.move_alias(kube, NAMESPACE, goal)
+    await fleet.move_alias(kube, fleet.NAMESPACE, goal)
     accepted = time.perf_counter()
     return await watch.seen(_runs(fleet.WORKLOAD, goal)) - accepted
 
@@ -94,18 +81,18 @@ async def _move(kube: KubeClient, watch: DeploymentWatch, goal: int) -> float:
 async def _settled(kube: KubeClient, operator: MeasuredOperator, goal: int) -> None:
     """Until the move is over for the operator as well."""
     await asyncio.to_thread(operator.wait_quiet)
-    if not fleet.is_settled(await kube.get(REGISTERED_MODELS, NAMESPACE, fleet.MODEL), goal):
+    if not fleet.is_settled(await kube.get(REGISTERED_MODELS, fleet.NAMESPACE, fleet.MODEL), goal):
         raise BenchError(f"the operator has nothing to do, and {fleet.MODEL} does not say that it serves v{goal}")
 
 
 async def _patch_directly(kube: KubeClient, watch: DeploymentWatch, copied: Object, goal: int) -> float:
     """Read the copy and apply it for another version; seconds from before the read to its change."""
     begin = time.perf_counter()
-    await kube.get(DEPLOYMENTS, NAMESPACE, COPY)
+    await kube.get(DEPLOYMENTS, fleet.NAMESPACE, COPY)
     body = copy.deepcopy(copied)
     for metadata in (body["metadata"], body["spec"]["template"]["metadata"]):
         metadata["annotations"][ANNOTATION_VERSION] = fleet.version_name(goal)
-    await kube.apply(DEPLOYMENTS, NAMESPACE, COPY, body, manager=fleet.MANAGER)
+    await kube.apply(DEPLOYMENTS, fleet.NAMESPACE, COPY, body, manager=fleet.MANAGER)
     return await watch.seen(_runs(COPY, goal)) - begin
 
 
@@ -115,7 +102,7 @@ def _runs(name: str, number: int) -> Callable[[Object], bool]:
 
 async def _copy_workload(kube: KubeClient) -> Object:
     """Apply a Deployment with the same pod template under another name and without the labels of ours."""
-    live = await kube.get(DEPLOYMENTS, NAMESPACE, fleet.WORKLOAD)
+    live = await kube.get(DEPLOYMENTS, fleet.NAMESPACE, fleet.WORKLOAD)
     assert live is not None
     labels = {"app": COPY}
     template = copy.deepcopy(live["spec"]["template"])
@@ -127,11 +114,12 @@ async def _copy_workload(kube: KubeClient) -> Object:
         "metadata": {"name": COPY, "annotations": annotations},
         "spec": {**live["spec"], "selector": {"matchLabels": labels}, "template": template},
     }
-    await kube.apply(DEPLOYMENTS, NAMESPACE, COPY, body, manager=fleet.MANAGER)
+    await kube.apply(DEPLOYMENTS, fleet.NAMESPACE, COPY, body, manager=fleet.MANAGER)
     return body
 
 
-def _table(found: list[_Moves]) -> Table:
+def table(found: Sequence[Moves]) -> Table:
+    """A row for each size."""
     rows = []
     for moves in found:
         floor, to_new, back = Series.of(moves.floor), Series.of(moves.to_new), Series.of(moves.back)

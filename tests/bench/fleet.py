@@ -20,6 +20,7 @@ from modelberth.runtime.resources import (
 )
 
 MANAGER = "bench"
+NAMESPACE = "ml"
 ARTIFACT = "mnist"
 MODEL = "digits"
 ALIAS = "production"

@@ -1,7 +1,7 @@
 """How long the operator takes from its start until everything is known and nothing is left to do, and its memory.
 
-A restart finds 10,000 versions that are Ready; a first start finds 1,000 whose content is in no store yet. Beside them:
-a process that lists the same objects with the same client, and one that imports what the operator is built on.
+Once with all versions Ready, as after an upgrade, and once with some whose content is in no store yet. Beside them: a
+process that lists the same objects with the same client, and one that imports what the operator is built on.
 """
 
 import asyncio
@@ -11,16 +11,17 @@ from dataclasses import dataclass, field
 
 from modelberth.runtime.kube_client import KubeClient
 from tests.bench import fleet
-from tests.bench.control_plane import ControlPlane, control_plane
+from tests.bench.control_plane import ControlPlane
 from tests.bench.processes import BenchError, run_to_end
-from tests.bench.report import Report, Table
+from tests.bench.report import Table
 from tests.bench.series import Series, mebibytes, seconds
 
+_NEW = "new"
 _IMPORTS = "import kopf, aiohttp, minio, pydantic, prometheus_client"
 
 
 @dataclass
-class _Starts:
+class Starts:
     """What several starts of one process were like, in seconds and bytes; not all is known of each process."""
 
     name: str
@@ -31,39 +32,40 @@ class _Starts:
     settled: list[float] = field(default_factory=list)
 
 
-def run(*, quick: bool) -> Report:
-    """First start, then restarts and their peers in turn."""
-    new, many, rounds = (50, 300, 2) if quick else (1_000, 10_000, 5)
-    with control_plane() as plane:
-        asyncio.run(_fill(plane, new=new, ready=0))
-        first = _Starts(f"operator, first start: {new:,} versions, none in the store")
-        _start_operator(plane, first)
-        asyncio.run(_fill(plane, new=0, ready=many))
-        _start_operator(plane, _Starts("adds up what is new, so that the next ones change nothing"))
-        imports = _Starts("the operator's libraries, imported")
-        listing = _Starts(f"bare list of the {many + new:,} versions")
-        restart = _Starts(f"operator, restart: {many + new:,} versions, all Ready")
-        for _ in range(rounds):
-            _run_once([sys.executable, "-c", _IMPORTS], plane, imports)
-            if _run_once([sys.executable, "-m", "tests.bench.bare_list"], plane, listing).strip() != str(many + new):
-                raise BenchError("the bare list does not have as many versions as were made")
-            _start_operator(plane, restart)
-    return Report([_table([imports, listing, restart, first], listing)])
+def restarts(plane: ControlPlane, versions: int, rounds: int) -> list[Starts]:
+    """Start the operator over versions that are Ready, in turn with its peers.
+
+    Args:
+        plane: where nothing is left to do.
+        versions: how many there are.
+        rounds: how many times.
+    """
+    imports = Starts("the operator's libraries, imported")
+    listing = Starts(f"bare list of the {versions:,} versions")
+    operator = Starts(f"operator, {versions:,} versions, all Ready")
+    for _ in range(rounds):
+        _run_once([sys.executable, "-c", _IMPORTS], plane, imports)
+        if _run_once([sys.executable, "-m", "tests.bench.bare_list"], plane, listing).strip() != str(versions):
+            raise BenchError("the bare list does not have as many versions as were made")
+        _start_operator(plane, operator)
+    return [imports, listing, operator]
 
 
-async def _fill(plane: ControlPlane, *, new: int, ready: int) -> None:
-    async with KubeClient(plane.connection) as kube:
-        for namespace, make, count in (
-            ("first", fleet.make_new_versions, new),
-            ("many", fleet.make_ready_versions, ready),
-        ):
-            if count:
-                await fleet.make_namespace(kube, namespace)
-                await make(kube, namespace, range(count))
-                await fleet.make_model(kube, namespace, count - 1)
+def start_with_new_versions(plane: ControlPlane, count: int) -> Starts:
+    """Start it once when there are so many more versions whose content is in no store yet."""
+
+    async def make() -> None:
+        async with KubeClient(plane.connection) as kube:
+            await fleet.make_namespace(kube, _NEW)
+            await fleet.make_new_versions(kube, _NEW, range(count))
+
+    asyncio.run(make())
+    starts = Starts(f"operator, {count:,} more versions, not in the store")
+    _start_operator(plane, starts)
+    return starts
 
 
-def _start_operator(plane: ControlPlane, starts: _Starts) -> None:
+def _start_operator(plane: ControlPlane, starts: Starts) -> None:
     with plane.operator() as operator:
         starts.ready.append(operator.wait_ready())
         starts.quiet.append(operator.wait_quiet())
@@ -73,7 +75,7 @@ def _start_operator(plane: ControlPlane, starts: _Starts) -> None:
         starts.peak.append(most)
 
 
-def _run_once(command: Sequence[str], plane: ControlPlane, starts: _Starts) -> str:
+def _run_once(command: Sequence[str], plane: ControlPlane, starts: Starts) -> str:
     done = run_to_end(command, {"KUBECONFIG": str(plane.cluster.kubeconfig)})
     starts.quiet.append(done.seconds)
     starts.cpu.append(done.cpu_seconds)
@@ -81,7 +83,8 @@ def _run_once(command: Sequence[str], plane: ControlPlane, starts: _Starts) -> s
     return done.output
 
 
-def _table(all_starts: Sequence[_Starts], peer: _Starts) -> Table:
+def table(all_starts: Sequence[Starts], peer: Starts) -> Table:
+    """A row for each, with ratios to the peer."""
     columns = ["process", "ready after", "nothing left to do after", "ratio", "CPU", "peak RSS", "ratio", "RSS settled"]
     rows = [
         [

@@ -7,7 +7,7 @@ in the page cache, and nothing left to be written to the disk when a candidate b
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -43,15 +43,16 @@ class _Sizes:
 _QUICK = _Sizes(timed=64 * MIB, large=128 * MIB, small_files=2_000, small_files_of_peers=200, rounds=2)
 
 
-def run(*, quick: bool) -> Report:
-    """One file, timed; one large file, for the memory; many small files."""
+def run(*, quick: bool) -> Mapping[str, Report]:
+    """The section `transfer`: one file, timed; one large file, for the memory; many small files."""
     sizes = _QUICK if quick else _Sizes()
     with (
         control_plane() as plane,
         running_registry(plane.cluster, plane.folder / "registry", store=plane.store) as registry,
     ):
         bench = _Bench(plane, registry)
-        return Report([*bench.one_file(sizes), bench.large_file(sizes), *bench.small_files(sizes)])
+        tables = [*bench.one_file(sizes), bench.large_file(sizes), *bench.small_files(sizes)]
+    return {"transfer": Report(tables)}
 
 
 class _Bench:
