@@ -6,7 +6,7 @@ Every rule is a pure function of the change and the cache. A deleted object come
 from collections.abc import Callable, Iterator
 
 from modelberth.api import names
-from modelberth.domain.objects import Object, dig, is_ready, label, name_of, namespace_of
+from modelberth.domain.objects import Object, condition, dig, is_deleting, is_ready, label, name_of, namespace_of
 from modelberth.runtime.cache import Cache
 from modelberth.runtime.resources import (
     CONTROLLER_REVISIONS,
@@ -68,10 +68,16 @@ def _of_version(old: Object | None, new: Object | None, obj: Object, cache: Cach
     namespace = namespace_of(obj)
     yield MODEL_VERSIONS.plural, Key(namespace, name_of(obj))
     yield MODEL_ARTIFACTS.plural, Key(namespace, str(dig(obj, "spec", "artifact")))
-    if old is None or new is None or is_ready(old) != is_ready(new):
+    if old is None or new is None or _as_aliases_see(old) != _as_aliases_see(new):
         for model in cache.by_index(REGISTERED_MODELS, "version", namespace, name_of(obj)):
             yield REGISTERED_MODELS.plural, Key(namespace, name_of(model))
             yield from _followers(model, cache)
+
+
+def _as_aliases_see(version: Object) -> tuple[object, ...]:
+    """What `targets.resolve` reads of a version, the words that it quotes included."""
+    said = dig(condition(version, "Ready"), "message")
+    return is_ready(version), is_deleting(version), dig(version, "status", "digest"), said
 
 
 def _of_artifact(old: Object | None, new: Object | None, obj: Object, cache: Cache) -> Iterator[Work]:

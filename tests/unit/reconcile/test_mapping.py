@@ -45,6 +45,17 @@ def test_a_version_that_gets_ready_wakes_model_and_followers(cache):
     }
 
 
+def test_a_version_that_waits_for_something_else_wakes_whoever_quotes_its_words(cache):
+    """An alias says why its version is not Ready; the old reason would stand there for good."""
+    seen, judged = version(ready=False), version(ready=False)
+    seen["status"] = {"observedGeneration": -1}
+    wakened = {("registeredmodels", "digits"), ("modeldeployments", "web")}
+    assert wakened <= _names(work_for(MODEL_VERSIONS, seen, judged, cache))
+    leaving = version()
+    leaving["metadata"]["deletionTimestamp"] = "2026-01-31T12:00:00Z"
+    assert wakened <= _names(work_for(MODEL_VERSIONS, version(), leaving, cache))
+
+
 def test_a_ready_version_whose_users_changed_wakes_nobody_else(cache):
     """UsedBy is for people."""
     assert _names(work_for(MODEL_VERSIONS, version(), version(), cache)) == {
