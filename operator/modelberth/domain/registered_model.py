@@ -5,7 +5,7 @@ alias, that all of them serve.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -145,7 +145,7 @@ def removal_of(observed: Observed, alias: str, *, now: datetime) -> list[Entry]:
             previous=known[-1].version,
             first_generation=generation,
             generation=generation,
-            moved_by="",
+            moved_by=moved_by(observed.model, alias) or "",
             at=timestamp(now),
         )
     ]
@@ -197,17 +197,14 @@ def summary(aliases: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
-def overall(aliases: Mapping[str, Mapping[str, Any]], links: Verdict | None) -> Verdict:
+def overall(observed: Observed, aliases: Mapping[str, Mapping[str, Any]]) -> Verdict:
     """The model's own verdict: its first alias (by urgency, then name) that has not passed, else its links'."""
-    behind = {alias: status for alias, status in aliases.items() if status["state"] not in _PASSED}
+    verdicts = {alias: judge_alias(observed, alias) for alias in observed.aliases}
+    behind = {alias: verdict for alias, verdict in verdicts.items() if verdict.state not in _PASSED}
     if behind:
-        alias = min(behind, key=lambda name: (_URGENCY.index(behind[name]["state"]), name))
-        status = behind[alias]
-        standing = Standing.STALLED if status["state"] == "Blocked" else Standing.WORKING
-        return Verdict(status["state"], standing, str(status["reason"]), f"alias {alias}: {status['message']}")
-    if links is not None:
-        return links
-    return Verdict("Ready", Standing.READY, "Ready", summary(aliases) or "no aliases")
+        alias = min(behind, key=lambda name: (_URGENCY.index(behind[name].state), name))
+        return replace(behind[alias], message=f"alias {alias}: {behind[alias].message}")
+    return links_verdict(observed) or Verdict("Ready", Standing.READY, "Ready", summary(aliases) or "no aliases")
 
 
 def status_of(
@@ -216,7 +213,7 @@ def status_of(
     """The whole status. ``unrecorded`` says why moves wait outside the bucket; that makes no model unready."""
     old = dig(observed.model, "status", "conditions") or []
     present = {alias: status for alias, status in aliases.items() if alias in observed.aliases}
-    verdict = overall(present, links_verdict(observed))
+    verdict = overall(observed, present)
     generation = generation_of(observed.model)
     conditions = set_condition(
         summarise(old, verdict, generation=generation, now=now),

@@ -125,6 +125,31 @@ def test_moves_that_wait_for_the_store_are_a_condition_and_make_nothing_unready(
     assert by_type["Ready"]["status"] == "True"
 
 
+def test_a_model_whose_follower_is_stalled_is_stalled():
+    """Only a change of somebody's spec mends it: `kstatus` has to say failed, not in progress for ever."""
+    conditions = [
+        {"type": "Ready", "status": "False", "reason": "NoProgress", "message": "no progress for 600 s"},
+        {"type": "Stalled", "status": "True", "reason": "NoProgress", "message": "no progress for 600 s"},
+    ]
+    seen = _observed(followers=[_follower("Progressing", conditions=conditions)])
+    status = status_of(seen, {"production": report_alias(seen, "production", now=NOW)}, None, now=NOW)
+    types = {condition["type"]: condition["reason"] for condition in status["conditions"]}
+    assert types["Stalled"] == "NoProgress"
+    assert "Reconciling" not in types
+
+
+def test_the_end_of_an_alias_names_who_removed_it():
+    """The admission policy stamps the remover; the stamp stays until the next change."""
+    history = [{"event": "Moved", "version": "mnist-v4", "at": "2026-03-03T14:05:00Z", "sequence": 1}]
+    gone = model(
+        {},
+        metadata={"annotations": {names.moved_by("production"): "carol"}},
+        status={"aliases": {"production": {"desired": "mnist-v4", "history": history}}},
+    )
+    [entry] = registered_model.removal_of(_observed(gone), "production", now=NOW)
+    assert (entry.event, entry.moved_by) == ("Removed", "carol")
+
+
 def test_a_removed_alias_ends_with_one_entry():
     """And is not told twice."""
     history = [{"event": "Moved", "version": "mnist-v4", "at": "2026-03-03T14:05:00Z", "sequence": 1}]
