@@ -15,6 +15,8 @@ from modelberth.domain.verdicts import Event, Standing, Verdict, blocked, summar
 POLL = 2.0
 """Seconds between looks at pods and loaders while a roll goes on: neither sends us events."""
 POLL_STUCK = 30.0
+SERVED_SHOWN = 16
+"""Revisions in the status, as many as the CRD takes: quick moves over many pods can leave more of them serving."""
 RETRY_REFUSED = 60.0
 """Seconds until what was refused is tried again: quotas, policies and other people's objects send no events."""
 _REFUSED = frozenset({"TemplateRefused", "TemplateForbidden", "NameTaken"})
@@ -32,7 +34,7 @@ class Report:
 def report(observed: Observed, plan: Plan, *, now: datetime) -> Report:
     """Tell how things stand after the plan's writes; ``observed.workload`` is the Deployment as they left it."""
     old = dict(observed.deployment.get("status") or {})
-    served = rollouts.served(observed.replica_sets)
+    served = rollouts.served(observed.replica_sets)[:SERVED_SHOWN]
     rollout = rollouts.read(observed.workload)
     started = _started(old, plan, now)
     verdict = _mention_served(_judge(observed, plan, rollout, started=started, now=now), served)

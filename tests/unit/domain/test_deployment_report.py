@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from modelberth.domain.deployment_report import report
+from modelberth.api.model_deployment import ModelDeploymentStatus
+from modelberth.domain.deployment_report import SERVED_SHOWN, report
 from modelberth.domain.model_deployment import decide
 from modelberth.domain.rollouts import LoaderProgress
 from modelberth.domain.writes import Verb
@@ -44,6 +45,15 @@ def _ready(status):
 
 def _types(status):
     return {c["type"] for c in status["conditions"]}
+
+
+def test_more_serving_revisions_than_a_status_may_show_are_cut():
+    """The API server would refuse the whole status, and it would speak of the past for as long."""
+    many = tuple(replica_set(f"mnist-v{number}", DIGEST_3, f"old-{number}", 1) for number in range(40))
+    seen, _ = _rolling(replica_sets=many)
+    status = ModelDeploymentStatus.model_validate(_report(seen).status)
+    assert status.served is not None
+    assert len(status.served) == SERVED_SHOWN
 
 
 def test_served_needs_every_pod_of_the_newest_template():
