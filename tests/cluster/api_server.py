@@ -118,9 +118,10 @@ class Api:
         )
 
         # The authorizer sees a new binding a moment later.
-        wait_until(lambda: all(self._is_allowed(user, group, resource, verb) for verb in verbs), f"{user} may {verbs}")
+        wait_until(lambda: all(self.is_allowed(user, group, resource, verb) for verb in verbs), f"{user} may {verbs}")
 
-    def _is_allowed(self, user: str, group: str, resource: str, verb: str) -> bool:
+    def is_allowed(self, user: str, group: str, resource: str, verb: str) -> bool:
+        """What the authorizer says of a resource (or `resource/subresource`) of this namespace."""
         plural, _, subresource = resource.partition("/")
         attributes = {
             "namespace": self.namespace,

@@ -173,7 +173,7 @@ def prepare_registry(
         "tls.key": serving.key,
         "access-key": store.user.access_key.encode(),
         "secret-key": store.user.secret_key.encode(),
-        "kubeconfig": _kubeconfig(cluster),
+        "kubeconfig": account_kubeconfig(cluster, SERVICE),
     }
     for name, content in files.items():
         (folder / name).write_bytes(content)
@@ -222,9 +222,9 @@ def publish(cluster: RunningCluster, registry: RegistryProcess) -> None:
     cluster.publish(port, namespace=RELEASE_NAMESPACE, service=SERVICE, port=443, port_name="https")
 
 
-def _kubeconfig(cluster: RunningCluster) -> bytes:
-    """The registry's own: its service account's token, and nothing more."""
-    token = cluster.kubectl("create", "token", SERVICE, f"--namespace={RELEASE_NAMESPACE}").stdout.strip()
+def account_kubeconfig(cluster: RunningCluster, account: str) -> bytes:
+    """A kubeconfig with the token of one of the release's service accounts, and nothing more."""
+    token = cluster.kubectl("create", "token", account, f"--namespace={RELEASE_NAMESPACE}").stdout.strip()
     config = yaml.safe_load(cluster.kubeconfig.read_text())
     config["users"][0]["user"] = {"token": token}
     return yaml.safe_dump(config).encode()
