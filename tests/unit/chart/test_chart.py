@@ -147,6 +147,12 @@ def test_watched_namespaces_limit_the_rights(render: Render) -> None:
     parts = ("modelberth-operator", "modelberth-registry")
     assert bound == {(namespace, part) for namespace in ("team-a", "team-b") for part in parts}
     assert not set(of_kind(objects, "ClusterRoleBinding")) & set(parts)
+    # The registry asks for this right in the whole cluster before it tells how far loaders are.
+    assert {
+        "apiGroups": ["modelberth.io"],
+        "resources": ["modeldeployments/status"],
+        "verbs": ["get"],
+    } in of_kind(objects, "ClusterRole")["modelberth-operator-cluster"]["rules"]
     operator = pod_specs(objects)["modelberth-operator"]["containers"][0]
     settings = {entry["name"]: entry.get("value") for entry in operator["env"]}
     assert settings["MODELBERTH_WATCH_NAMESPACES"] == "team-a,team-b"
