@@ -1,15 +1,18 @@
 """Progress for people, on stderr: a bar on a terminal, a line now and then elsewhere. Standard library only."""
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from modelberth.transfer.errors import TransferError
 from modelberth.transfer.progress import Progress, Reporter
 
 _BAR = 28
 _TERMINAL_SECONDS = 0.2
 _LOG_SECONDS = 10.0
+_NOTICE_SECONDS = 30.0
 _VERBS = {"hash": "hashing", "send": "sending", "load": "loading", "verify": "verifying"}
 
 
@@ -23,6 +26,23 @@ def showing(progress: Progress, *, quiet: bool) -> Iterator[None]:
     with Reporter(display.show, seconds=display.seconds):
         yield
     display.end()
+
+
+class Notices:
+    """Says on stderr why a transfer waits; the same sentence, from whichever thread, once in half a minute."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._said: dict[str, float] = {}
+
+    def __call__(self, error: TransferError) -> None:
+        """Say that this error is waited out."""
+        sentence, now = str(error), time.monotonic()
+        with self._lock:
+            if now - self._said.get(sentence, -_NOTICE_SECONDS) < _NOTICE_SECONDS:
+                return
+            self._said[sentence] = now
+        print(f"\nwaiting, will try again: {sentence}", file=sys.stderr, flush=True)
 
 
 class _Terminal:

@@ -4,7 +4,8 @@ versions, drafts included, and its aliases; with the name of a registered model 
 
 import argparse
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelberth.cli.arguments import add_place
@@ -15,6 +16,7 @@ from modelberth.cli.session import Place, session_access
 from modelberth.cli.tables import table
 from modelberth.content.versions import object_name
 from modelberth.runtime.resources import MODEL_ARTIFACTS, MODEL_VERSIONS, REGISTERED_MODELS, Object
+from modelberth.transfer.errors import HttpFailure
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -93,8 +95,7 @@ def _named(cluster: Cluster, place: Place, namespace: str, name: str) -> dict[st
 
 def _versions(cluster: Cluster, place: Place, namespace: str, artifact_name: str, artifact: Object | None) -> list[Row]:
     """Records and objects together: a record without an object is a draft, an object without a record is waiting."""
-    with session_access(cluster, place, namespace, "Pull") as access:
-        records = {str(record["version"]): record for record in access.client.versions(artifact_name)}
+    records = {str(record["version"]): record for record in _records(cluster, place, namespace, artifact_name)}
     objects = {
         str(dig(item, "spec", "version")): item
         for item in cluster.list(MODEL_VERSIONS, namespace)
@@ -116,6 +117,18 @@ def _versions(cluster: Cluster, place: Place, namespace: str, artifact_name: str
         }
         for number in [*records, *(number for number in objects if number not in records)]
     ]
+
+
+def _records(cluster: Cluster, place: Place, namespace: str, artifact: str) -> Sequence[Mapping[str, Any]]:
+    """What the store has on record; nothing but a warning for who may see the objects only."""
+    try:
+        with session_access(cluster, place, namespace, "Pull") as access:
+            return access.client.versions(artifact)
+    except HttpFailure as error:
+        if error.status != 403:
+            raise
+        print(f"drafts are not shown: {error.reason}", file=sys.stderr)
+        return []
 
 
 def _state(record: Mapping[str, Any] | None, found: Object | None) -> str:

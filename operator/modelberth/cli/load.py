@@ -5,6 +5,8 @@ that is intact already is left alone; a load that was stopped goes on where it w
 """
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -18,6 +20,7 @@ from modelberth.transfer.load import Loaded, load
 from modelberth.transfer.progress import Progress, Reporter
 
 _POST_SECONDS = 2.0
+_TERMINATED = 128 + signal.SIGTERM
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +36,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Load, with the pod's token in a loader that the operator made, else with the user's kubeconfig."""
     progress = Progress()
+    if is_loader():
+        # The first process of a container ignores SIGTERM unless it says otherwise; what is staged is used again.
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(_TERMINATED))
     with _access(arguments) as access:
         digest = access.digest_of(arguments.address, desired=arguments.desired)
         with _reporting(access, digest, progress), showing(progress, quiet=arguments.quiet):

@@ -6,9 +6,11 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from modelberth.cli.errors import UsageError
 from modelberth.content.errors import FormatError
@@ -57,6 +59,7 @@ def _run(program: str, name: str, words: list[str]) -> int:
         prog=program, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     module.configure(parser)
+    signal.signal(signal.SIGTERM, _interrupt)  # so that a session is deleted when a CI job is cancelled
     try:
         code: int = module.run(parser.parse_args(words))
     except UsageError as error:
@@ -75,6 +78,10 @@ def _run(program: str, name: str, words: list[str]) -> int:
     except KeyboardInterrupt:
         return _failed(name, "stopped; run the same command again to go on")
     return code
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _failed(name: str, why: str) -> int:

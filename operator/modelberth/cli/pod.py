@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from modelberth.cli.access import Access
+from modelberth.cli.display import Notices
 from modelberth.cli.errors import CommandError
-from modelberth.transfer.http import Http
+from modelberth.transfer.http import Http, Patience
 from modelberth.transfer.registry_client import RegistryClient
 
 TOKEN_FILE = "/var/run/secrets/modelberth/token"  # noqa: S105 (where it is, not what)
@@ -35,7 +36,9 @@ def pod_access(namespace: str | None) -> Iterator[Access]:
     url = os.environ.get("MODELBERTH_REGISTRY_URL") or _text(os.path.join(REGISTRY_FOLDER, "url"))
     with Http(tls=_trust()) as http:
         yield Access(
-            client=RegistryClient(http, url, namespace, credentials=_credentials), http=http, reports_progress=True
+            client=RegistryClient(http, url, namespace, credentials=_credentials, patience=Patience(notice=Notices())),
+            http=http,
+            reports_progress=True,
         )
 
 

@@ -19,10 +19,11 @@ from typing import Literal
 from modelberth.api import names
 from modelberth.cli.access import Access
 from modelberth.cli.cluster import Cluster, dig, proxy_for
+from modelberth.cli.display import Notices
 from modelberth.cli.errors import CommandError
 from modelberth.runtime.resources import CONFIG_MAPS, TRANSFER_SESSIONS
 from modelberth.transfer.errors import HttpFailure, TransferError
-from modelberth.transfer.http import Http
+from modelberth.transfer.http import Http, Patience
 from modelberth.transfer.registry_client import RegistryClient
 
 SESSION_SECONDS = 6 * 3600
@@ -118,11 +119,12 @@ def _create(cluster: Cluster, namespace: str, operation: Operation, artifact: st
 @contextmanager
 def _registry(cluster: Cluster, place: Place, namespace: str, session: str) -> Iterator[Access]:
     """The registry by its own URL, or through the API server."""
+    patience = Patience(notice=Notices())
     url = place.registry_url or os.environ.get("MODELBERTH_REGISTRY_URL")
     with Http(tls=_trust(cluster, place, namespace), proxy_for=proxy_for) as http:
         own = [("Modelberth-Session", session)]
         if url:
-            yield Access(RegistryClient(http, url, namespace, credentials=lambda: own), http)
+            yield Access(RegistryClient(http, url, namespace, credentials=lambda: own, patience=patience), http)
             return
 
         def credentials() -> Sequence[tuple[str, str]]:
@@ -130,7 +132,7 @@ def _registry(cluster: Cluster, place: Place, namespace: str, session: str) -> I
 
         home = place.registry_namespace or os.environ.get("MODELBERTH_REGISTRY_NAMESPACE") or DEFAULT_REGISTRY_NAMESPACE
         proxied = f"{cluster.connection.server}/api/v1/namespaces/{home}/services/{SERVICE}/proxy"
-        yield Access(RegistryClient(cluster.http, proxied, namespace, credentials=credentials), http)
+        yield Access(RegistryClient(cluster.http, proxied, namespace, credentials=credentials, patience=patience), http)
 
 
 def _trust(cluster: Cluster, place: Place, namespace: str) -> ssl.SSLContext:

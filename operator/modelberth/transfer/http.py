@@ -29,6 +29,7 @@ BLOCK = 1024 * 1024
 
 _BUSY = frozenset({429, 500, 502, 503, 504})
 _ERROR_BODY = 64 * 1024
+_TELL_AFTER = 2.0
 _XML_CODE = re.compile(r"<Code>([A-Za-z]{1,100})</Code>")
 
 
@@ -90,12 +91,14 @@ class Patience:
     Attributes:
         seconds: give up when failures have followed each other for this long without any success in between.
         first: the first pause in seconds; each further one doubles, up to `longest`, with jitter.
+        notice: is told the error when trying has gone on for some seconds, once for each time that it begins.
         sleep: for tests.
     """
 
     seconds: float = 120.0
     first: float = 0.2
     longest: float = 10.0
+    notice: Callable[[TransferError], None] = lambda _: None
     sleep: Callable[[float], None] = time.sleep
 
     def run(self, attempt: Callable[[], T]) -> T:
@@ -119,6 +122,7 @@ class Waits:
         self._patience = patience
         self._pause = patience.first
         self._waited = 0.0
+        self._has_told = False
 
     def after(self, error: TransferError) -> None:
         """Pause after a failure.
@@ -128,6 +132,9 @@ class Waits:
         """
         if not is_passing(error) or self._waited >= self._patience.seconds:
             raise error
+        if self._waited >= _TELL_AFTER and not self._has_told:
+            self._has_told = True
+            self._patience.notice(error)
         asked = error.retry_after if isinstance(error, HttpFailure) else None
         pause = min(asked, self._patience.seconds) if asked is not None else self._pause * (0.5 + random())  # noqa: S311
         self._patience.sleep(pause)
@@ -136,6 +143,7 @@ class Waits:
 
     def succeeded(self) -> None:
         """There was progress: count failures from the beginning again."""
+        self._has_told = False
         self._pause = self._patience.first
         self._waited = 0.0
 
@@ -297,7 +305,7 @@ def _explain(error: OSError | http.client.HTTPException) -> str:
     if isinstance(error, TimeoutError):
         return "timed out"
     if isinstance(error, socket.gaierror):
-        return "its name does not resolve"
+        return "its name does not resolve here"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return f"the connection broke ({type(error).__name__})"

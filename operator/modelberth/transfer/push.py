@@ -23,6 +23,7 @@ from modelberth.transfer.workers import Buffers, for_each
 
 _TICKETS = 64
 _FRESH_URLS = 3
+_ASK_AGAIN = frozenset({403, 409, 412})  # expired, another writer at the same moment, there already
 _COMMIT_ROUNDS = 4
 
 
@@ -173,7 +174,7 @@ class _Sender:
                 self._put_once(ticket.url, {**ticket.headers, "Content-Length": str(size)}, body)
             except (HttpFailure, Unreachable) as error:
                 self._progress.add(-body.sent)
-                if isinstance(error, HttpFailure) and error.status in (403, 412) and refusals < _FRESH_URLS:
+                if isinstance(error, HttpFailure) and error.status in _ASK_AGAIN and refusals < _FRESH_URLS:
                     refusals += 1
                 else:
                     waits.after(error)

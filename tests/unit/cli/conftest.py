@@ -1,3 +1,5 @@
+import signal
+
 import pytest
 
 from modelberth.cli.main import main
@@ -26,10 +28,13 @@ def run(capsys):
     """Run the command line: `run("push", …)` gives (exit code, stdout, stderr)."""
 
     def call(*words):
+        before = signal.getsignal(signal.SIGTERM)
         try:
             code = main([str(word) for word in words])
         except SystemExit as end:
             code = end.code
+        finally:
+            signal.signal(signal.SIGTERM, before)
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 

@@ -1,6 +1,7 @@
 """The program's frame: exit codes, lazy imports, and the loader in a pod."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 
 from modelberth.cli import pod
 from modelberth.cli.main import COMMANDS, PROCESSES
+from tests.unit.cli.fake_cluster import sessions_left
 from tests.unit.transfer.conftest import content, fill
 
 STANDARD = "import sys, json; before = set(sys.modules); {code}; print(json.dumps(sorted(set(sys.modules) - before)))"
@@ -145,6 +147,26 @@ def test_a_loader_names_what_was_not_mounted(loader, run, tmp_path, monkeypatch,
     code, _, err = run("load", loader[0], tmp_path / "model")
     assert code == 1
     assert why in err
+
+
+def test_a_cancelled_command_ends_its_session(cluster, registry, tmp_path):
+    """SIGTERM in the middle of a push: exit code 1, one sentence, and no session is left."""
+    source = fill(tmp_path / "source", {"model.bin": b"weights"})
+    command = [sys.executable, "-m", "modelberth", "push", str(source), "--artifact", "mnist", "-q"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": "operator"})
+
+    def terminate(method, kind, path):
+        if kind == "uploads":
+            process.terminate()
+            return 503
+        return None
+
+    registry.faults = terminate
+    _, err = process.communicate()
+    assert process.returncode == 1
+    assert err == "modelberth push: stopped; run the same command again to go on\n"
+    assert cluster.sessions_seen
+    assert sessions_left(cluster) == []
 
 
 def test_no_secret_is_printed_when_everything_fails(loader, registry, run, tmp_path):

@@ -151,6 +151,17 @@ def test_get_without_a_name_lists_artifacts_and_models(cluster, run):
     assert run("get", "nothing")[0] == 1
 
 
+def test_get_without_the_right_to_pull_shows_the_objects(cluster, run):
+    """Who may look at objects but not open a session sees them, and why drafts are missing."""
+    cluster.put("modelversions", "mnist-v0", {"artifact": "mnist", "version": "v0"})
+    cluster.put("modelartifacts", "mnist", {})
+    cluster.refusals["POST", "/transfersessions"] = (403, "Forbidden", "get modelversions/content is needed")
+    code, out, err = run("get", "mnist")
+    assert code == 0
+    assert "mnist-v0" in out
+    assert err == "drafts are not shown: get modelversions/content is needed\n"
+
+
 def test_history_is_a_table_or_json(registry, cluster, run):
     """Oldest first, with who moved it; nothing recorded says so."""
     registry.histories = {("digits", "production"): HISTORY}

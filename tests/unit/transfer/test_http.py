@@ -177,6 +177,17 @@ class TestPatience:
             patience.run(attempt)
         assert 55 <= sum(pauses) <= 80
 
+    def test_waiting_for_long_is_told_once(self):
+        """Somebody who looks on learns why nothing happens; a hiccup is not worth a word."""
+        told = []
+        attempt, _, _ = self.failing(*[Unreachable("there", "gone")] * 9)
+        patience = Patience(seconds=600, sleep=lambda _: None, notice=told.append)
+        patience.run(attempt)
+        assert [str(error) for error in told] == ["there: gone"]
+        attempt, _, _ = self.failing(*[Unreachable("there", "gone")] * 3)
+        patience.run(attempt)
+        assert len(told) == 1
+
     def test_progress_begins_patience_anew(self):
         """A slow line that moves is never given up."""
         pauses = []
