@@ -67,6 +67,7 @@ from modelberth.store.errors import StoreError
 
 _RETRY_SECONDS = 2.0
 _FLUSH_SECONDS = 2.0
+_STORE_REST_SECONDS = 5.0
 _MANAGED = {names.LABEL_MANAGED_BY: names.MANAGED_BY}
 _LABELS = {
     DEPLOYMENTS: _MANAGED,
@@ -151,6 +152,7 @@ def _bucket(store: StoreSettings) -> Bucket:
             access_key_file=store.access_key_file,
             secret_key_file=store.secret_key_file,
             ca_file=store.ca_file,
+            rest_seconds=_STORE_REST_SECONDS,
         )
     except ValueError as error:
         raise SettingsError(f"MODELBERTH_STORE_ENDPOINT: {error}") from error

