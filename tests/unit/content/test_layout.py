@@ -197,3 +197,17 @@ def test_an_endless_text_is_refused_without_collecting_it_twice():
 
     with pytest.raises(TooLarge):
         feed()
+
+
+def test_a_hundred_thousand_small_files_are_a_handful_of_objects():
+    """Tree and layout of 100,000 files of 2 KiB are written, read and complete, in about 50 packs."""
+    digests = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(100_000)]
+    tree = Tree.build(Entry("f", digest, 2048, f"part-{n % 100}/{n:06}") for n, digest in enumerate(digests))
+    objects, places = {}, {}
+    for pack in plan_packs(Chunk(entry.digest, entry.size) for entry in tree.entries):
+        name = hashlib.sha256("".join(chunk.digest for chunk in pack).encode()).hexdigest()
+        objects[name] = (2048 * len(pack), ULID)
+        places |= {chunk.digest: (name, 2048 * at, 2048) for at, chunk in enumerate(pack)}
+    assert 40 < len(objects) < 70
+    layout = Layout.parse(Layout.build(objects, places, {}).to_bytes())
+    layout.check_complete(Tree.parse(tree.to_bytes()))

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from modelberth.transfer.errors import TransferError
+from modelberth.transfer.errors import Damaged, TransferError
 from tests.unit.transfer.conftest import content, fill, noise
 
 MIB = 1024 * 1024
@@ -144,6 +144,49 @@ def test_a_full_disk_is_told_before_anything_is_fetched(push, fetch, registry, t
     with pytest.raises(TransferError, match="more bytes are needed and 1000 are free"):
         fetch(digest, tmp_path / "model")
     assert registry.requests["GET object"] == 0
+
+
+def three_of_one_pack(tmp_path):
+    return fill(tmp_path / "source", {name: noise(100_000, name) for name in ("a", "b", "c")})
+
+
+def test_of_a_pack_only_the_run_that_is_lacking_is_fetched(push, fetch, tmp_path):
+    """With two of three small files in the staging folder, a third of the pack goes over the wire."""
+    source = three_of_one_pack(tmp_path)
+    digest, _ = push(source)
+    fill(tmp_path / f".model.{digest[7:23]}.partial", {name: noise(100_000, name) for name in ("a", "c")})
+    assert fetch(digest, tmp_path / "model").fetched_bytes == 100_000
+    assert content(tmp_path / "model") == content(source)
+
+
+def test_a_run_of_a_tampered_pack_is_refused(push, fetch, registry, tmp_path):
+    """A part of an object is verified by its chunks' own digests."""
+    digest, _ = push(three_of_one_pack(tmp_path))
+    ((key, data),) = registry.objects.items()
+    registry.objects[key] = bytes(100_000) + data[100_000:200_000] + bytes(100_000)
+    fill(tmp_path / f".model.{digest[7:23]}.partial", {"a": noise(100_000, "a"), "c": noise(100_000, "c")})
+    fetch(digest, tmp_path / "model")  # the middle is intact, and nothing else is read
+    registry.objects[key] = data[:100_000] + bytes(100_000) + data[200_000:]
+    fill(tmp_path / f".again.{digest[7:23]}.partial", {"a": noise(100_000, "a"), "c": noise(100_000, "c")})
+    with pytest.raises(Damaged, match="is tampered: the chunk"):
+        fetch(digest, tmp_path / "again")
+
+
+def test_systems_without_folder_descriptors_load_and_verify_too(push, fetch, source, tmp_path, monkeypatch):
+    """Windows has no dir_fd, no O_NOFOLLOW, no pwrite: the same folder comes out, and links in the way are refused."""
+    monkeypatch.setattr("modelberth.transfer.files._HAS_DIR_FD", False)
+    for name in ("preadv", "pwrite", "fchmod"):
+        monkeypatch.delattr(os, name)
+    digest, _ = push(source)
+    fetch(digest, tmp_path / "model")
+    assert content(tmp_path / "model") == content(source)
+    assert fetch(digest, tmp_path / "model").fetched_bytes == 0
+    (tmp_path / "precious").mkdir()
+    staging = fill(tmp_path / f".other.{digest[7:23]}.partial", {"x": b""})
+    (staging / "small").symlink_to(tmp_path / "precious")
+    fetch(digest, tmp_path / "other")
+    assert content(tmp_path / "other") == content(source)
+    assert content(tmp_path / "precious") == {}
 
 
 def test_url_pages_are_asked_for_when_they_are_needed(push, fetch, registry, tmp_path, monkeypatch):
