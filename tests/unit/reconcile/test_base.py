@@ -106,6 +106,15 @@ async def test_a_status_is_fenced_and_carries_no_spec():
     assert (body["metadata"]["uid"], body["metadata"]["resourceVersion"]) == ("mdep-web", "1")
 
 
+async def test_an_empty_map_is_left_out_of_a_status():
+    """Applied empty, a map that had entries becomes null, and the API server refuses the whole status for ever."""
+    server = Server()
+    status = {"aliases": {}, "usedBy": []}
+    await write_status(MODEL_DEPLOYMENTS, deployment(), status, manager="m", kube=server, cache=Cache())
+    [(_, body, _)] = server.calls
+    assert body["status"] == {"usedBy": []}
+
+
 async def test_an_object_that_is_gone_needs_no_status():
     """And no events either."""
     server = Server(apply=NotFound(404, "NotFound", "gone"))
