@@ -242,6 +242,12 @@ TAKEN_OVER = [
 """An entry that was taken over by force cannot be dropped by the one who took it: the first owner still has the entry."""
 
 
+def _claim(description: str) -> Step:
+    """An apply with a version that no object has."""
+    body = {"metadata": {"resourceVersion": "1"}, "spec": {"description": description}}
+    return Step("apply", REGISTERED_MODELS, "one", body, "alpha", "none", force=False, dry_run=False, subresource=None)
+
+
 @pytest.mark.parametrize(
     ("script", "ending"),
     [(EMPTIED, "Invalid"), (LEFT_OUT, None), (TAKEN_OVER, "Invalid")],
@@ -252,6 +258,13 @@ async def test_both_servers_end_a_map_of_objects_alike(sides, script, ending) ->
     for side in sides:
         outcomes = [await side.take(step) for step in script]
         assert [outcome.get("refused") for outcome in outcomes] == [None, None, ending], side.refusal
+
+
+async def test_both_servers_create_but_never_change_by_an_impossible_version(sides) -> None:
+    """The first claim creates the object; another one conflicts, though it says the same under the same manager."""
+    for side in sides:
+        outcomes = [await side.take(step) for step in (_claim("mine"), _claim("mine"), _claim("changed"))]
+        assert [outcome.get("refused") for outcome in outcomes] == [None, "Conflict", "Conflict"], side.refusal
 
 
 def _template(*containers: Object, **pod: Any) -> Object:

@@ -33,6 +33,8 @@ _WITH_STATUS = frozenset({*OWN_KINDS, DEPLOYMENTS, REPLICA_SETS, PODS, SERVICES}
 _WITH_GENERATION = frozenset({*OWN_KINDS, DEPLOYMENTS, REPLICA_SETS})
 _OWNERLESS = frozenset({PODS, REPLICA_SETS})
 """Resources that nobody applies here: who owns their fields does not matter."""
+_FIRST_VERSION = 100
+"""The real server's versions do not begin at 1 either: etcd has written before the first object."""
 _SERVER_OWNED = ("uid", "creationTimestamp", "generation", "managedFields", "deletionTimestamp", "selfLink")
 
 Admission = Callable[["ApiServer", str, Resource, Object | None, Object | None], Object | None]
@@ -82,7 +84,7 @@ class ApiServer:
         self._admission = admission
         self._stored: dict[Resource, dict[Place, _Stored]] = {}
         self._uids = 0
-        self.version = 0
+        self.version = _FIRST_VERSION
         self._history: dict[Resource, list[Change]] = {}
         self._compacted: dict[Resource, int] = {}
         self.on_write: Callable[[Write], None] | None = None

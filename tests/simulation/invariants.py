@@ -157,6 +157,9 @@ class Invariants:
 def _check_history(where: tuple[str, str, str], known: tuple[AliasEntry, ...], entries: list[AliasEntry]) -> None:
     if tuple(entries[: len(known)]) != known:
         raise Broken("an alias history only grows", f"{where}: an entry changed or went")
+    told = [(entry.uid, entry.event, entry.version, entry.generation) for entry in entries]
+    if len(set(told)) != len(told):
+        raise Broken("an alias history says nothing twice", f"{where}: {max(told, key=told.count)} is there twice")
     for index, entry in enumerate(entries):
         if entry.sequence != index + 1:
             raise Broken("an alias history has no gaps", f"{where}: entry {index + 1} has sequence {entry.sequence}")
