@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from modelberth.content.addresses import is_digest
 from modelberth.transfer.errors import TransferError
 from modelberth.transfer.http import describe
 
@@ -84,6 +85,14 @@ def text_of(answer: Mapping[str, Any], field: str) -> str:
     if not isinstance(value, str):
         raise unexpected(field)
     return value
+
+
+def digest_of(answer: Mapping[str, Any], expected: str | None = None) -> str:
+    """The field `digest`: well-formed, for it becomes part of paths and URLs, and the expected one if one is."""
+    digest = text_of(answer, "digest")
+    if not is_digest(digest) or expected not in (None, digest):
+        raise unexpected("digest")
+    return digest
 
 
 def count_of(answer: Mapping[str, Any], field: str) -> int:

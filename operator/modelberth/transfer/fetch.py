@@ -113,7 +113,9 @@ class Fetcher:
             raise failure(self._name(wanted.object), response)
         size = _total(response) if _range(stored, wanted, done) else response.length
         if size is None:
-            raise TransferError(f"object {self._name(wanted.object)}: the store does not say its size")
+            raise TransferError(
+                f"object {self._name(wanted.object)}: the store answered without its size, or with another range"
+            )
         if size != stored.size:
             raise self._wrong_size(stored, wanted, size, response)
 

@@ -17,6 +17,7 @@ from modelberth.transfer.answers import (
     as_objects,
     count_of,
     decoded,
+    digest_of,
     missing_of,
     text_of,
     unexpected,
@@ -68,7 +69,7 @@ class RegistryClient:
             namespace=text_of(answer, "namespace"),
             artifact=text_of(answer, "artifact"),
             version=text_of(answer, "version"),
-            digest=text_of(answer, "digest"),
+            digest=digest_of(answer),
         )
 
     def tree(self, digest: str) -> Tree:
@@ -118,7 +119,7 @@ class RegistryClient:
         answer = as_object(self._post(f"{self._content}/artifacts/{quote(artifact, safe='')}/versions", body))
         return Reserved(
             version=text_of(answer, "version"),
-            digest=text_of(answer, "digest"),
+            digest=digest_of(answer, digest),
             committed=answer.get("committed") is True,
             created=answer.get("created") is True,
         )
@@ -190,7 +191,7 @@ class RegistryClient:
         if status == 409:
             return missing_of(answer)
         return Committed(
-            digest=text_of(answer, "digest"),
+            digest=digest_of(answer, digest),
             file_count=count_of(answer, "fileCount"),
             size_bytes=count_of(answer, "sizeBytes"),
             stored_bytes=count_of(answer, "storedBytes"),

@@ -157,6 +157,15 @@ def test_objects_that_the_commit_misses_are_sent_again(push, registry, tmp_path)
     assert digest in registry.layouts
 
 
+def test_a_digest_that_is_none_is_refused(client, registry):
+    """What the registry calls a digest becomes a part of file names: it must be one, and the one that was asked for."""
+    registry.records["evil"] = [("v0", "sha256:../../../etc")]
+    with pytest.raises(TransferError, match="digest"):
+        client.resolve("evil:v0")
+    registry.records["other"] = [("v0", "sha256:" + "0" * 64)]
+    assert client.resolve("other:v0").digest == "sha256:" + "0" * 64
+
+
 def test_a_refused_push_says_what_the_registry_said(push, registry, tmp_path):
     """The registry's own sentence reaches the person who pushes."""
     registry.faults = lambda method, kind, path: 400 if kind == "uploads" else None
