@@ -8,8 +8,9 @@ from modelberth.registry.problems import busy
 from modelberth.store.types import ContentSummary, Space
 
 PATIENCE_SECONDS = 5.0
-_AT_ONCE = 4
-_WAITING = 64
+_AT_ONCE = 2
+"""Commits verified at a time: the largest content takes 170 MB while it is."""
+_WAITING_BYTES = 128 * 1024 * 1024
 _KEPT_SECONDS = 60.0
 
 Key = tuple[str, str, str]
@@ -23,6 +24,7 @@ class CommitJobs:
 
     def __init__(self) -> None:
         self._jobs: dict[Key, asyncio.Task[ContentSummary]] = {}
+        self._held: dict[Key, int] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def run(
@@ -37,10 +39,10 @@ class CommitJobs:
         key = (space.id, digest, hashlib.sha256(layout).hexdigest())
         job = self._jobs.get(key)
         if job is None:
-            if len(self._jobs) >= _WAITING:
+            if self._held and sum(self._held.values()) + len(layout) > _WAITING_BYTES:
                 raise busy("too many commits are being verified: ask again", PATIENCE_SECONDS)
             job = asyncio.create_task(self._slotted(commit))
-            self._jobs[key] = job
+            self._jobs[key], self._held[key] = job, len(layout)
             job.add_done_callback(lambda done: self._forget_later(key, done))
         finished, _ = await asyncio.wait({job}, timeout=PATIENCE_SECONDS)
         if not finished:
@@ -60,6 +62,7 @@ class CommitJobs:
 
     def _forget_later(self, key: Key, job: asyncio.Task[ContentSummary]) -> None:
         """The outcome waits a while for whoever asked for it."""
+        self._held.pop(key, None)
         if not job.cancelled():
             job.exception()  # somebody may never ask again: not an exception that nobody saw
         job.get_loop().call_later(_KEPT_SECONDS, self._forget, key, job)

@@ -25,7 +25,7 @@ OBJECT_CACHE_ENTRIES = 200_000
 _CACHE_SECONDS = 30.0
 _PER_SECOND = 200.0
 _BURST = 2000.0
-_TEXTS_AT_ONCE = 8
+_TEXTS_AT_ONCE = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,12 +75,14 @@ async def commit(ns: Namespace, digest: DigestPath, access: Pusher, request: Req
     await access.check_content(digest)
     async with access.services.receiving:
         text = await request.body()
+
+    async def verified() -> ContentSummary:
         layout = await asyncio.to_thread(Layout.parse, text)
+        return await access.store.commits.commit(access.space, digest, layout)
+
     counted = access.services.metrics.commits
     try:
-        summary = await access.services.jobs.run(
-            access.space, digest, text, lambda: access.store.commits.commit(access.space, digest, layout)
-        )
+        summary = await access.services.jobs.run(access.space, digest, text, verified)
     except Incomplete as error:
         counted.labels(result="incomplete").inc()
         return _missing(error)

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp import web
 
-from modelberth.registry import bootstrap, main
+from modelberth.registry import bootstrap, commit_jobs, main
 from modelberth.registry.api_server import fetch
 from modelberth.registry.caches import AgingCache
 from modelberth.registry.callers import PodCaller
+from modelberth.registry.commit_jobs import CommitJobs
 from modelberth.registry.limits import RateLimit
 from modelberth.registry.models import ProgressEntry
 from modelberth.registry.namespaces import SYSTEM_NAMESPACE
@@ -34,6 +35,7 @@ from modelberth.store.connection import Endpoint
 from modelberth.store.errors import StoreUnavailable
 from modelberth.store.lifecycle import ExpiryRule, expiry_rules, touching
 from modelberth.store.probe import Finding, Report
+from modelberth.store.types import Space
 from tests.unit.registry.test_access import add_session
 
 ENVIRONMENT = {
@@ -43,6 +45,12 @@ ENVIRONMENT = {
     "MODELBERTH_TLS_CERT_FILE": "/tls.crt",
     "MODELBERTH_TLS_KEY_FILE": "/tls.key",
 }
+
+
+@pytest.fixture
+def space():
+    """Any space."""
+    return Space("s" * 26, "team", "uid")
 
 
 class TestAgingCache:
@@ -93,6 +101,41 @@ class TestRateLimit:
             limit.take("a")
         with pytest.raises(Problem):
             limit.take("a")
+
+
+class TestCommitJobs:
+    async def test_no_more_than_memory_holds(self, space, monkeypatch):
+        """Layouts beyond what may wait are answered 429; one alone is always taken, and an outcome makes room."""
+        monkeypatch.setattr(commit_jobs, "PATIENCE_SECONDS", 0.01)
+        monkeypatch.setattr(commit_jobs, "_WAITING_BYTES", 10)
+        jobs, gate = CommitJobs(), asyncio.Event()
+
+        async def commit():
+            await gate.wait()
+            return "done"
+
+        assert await jobs.run(space, "a", b"x" * 20, commit) is None
+        with pytest.raises(Problem, match="429"):
+            await jobs.run(space, "b", b"x", commit)
+        assert await jobs.run(space, "a", b"x" * 20, commit) is None
+        gate.set()
+        monkeypatch.setattr(commit_jobs, "PATIENCE_SECONDS", 10.0)
+        assert await jobs.run(space, "a", b"x" * 20, commit) == "done"
+        assert await jobs.run(space, "b", b"x", commit) == "done"
+        await jobs.close()
+
+    async def test_what_is_broken_off(self, space):
+        """Ending the process breaks commits off without a complaint."""
+        jobs = CommitJobs()
+
+        async def never():
+            await asyncio.Event().wait()
+
+        asking = asyncio.create_task(jobs.run(space, "a", b"", never))
+        await asyncio.sleep(0)
+        await jobs.close()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
 
 
 class TestSettings:
