@@ -48,9 +48,12 @@ def render(template: Object, add: Injection) -> Object:
     ``template`` is left as it is; its own entries keep their order and come after the added ones.
     """
     rendered = copy.deepcopy(template)
-    metadata = rendered.setdefault("metadata", {})
-    metadata["labels"] = {**(metadata.get("labels") or {}), **pod_labels(add)}
-    metadata["annotations"] = {**(metadata.get("annotations") or {}), **identity_annotations(add)}
+    metadata = rendered.get("metadata") or {}
+    rendered["metadata"] = {
+        **metadata,
+        "labels": {**(metadata.get("labels") or {}), **pod_labels(add)},
+        "annotations": {**(metadata.get("annotations") or {}), **identity_annotations(add)},
+    }
     spec = rendered["spec"]
     for container in [*(spec.get("initContainers") or ()), *spec["containers"]]:
         # A crashed container's last lines reach its status, and so ours, without a right to read logs.

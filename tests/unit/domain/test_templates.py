@@ -1,8 +1,16 @@
 """Faults of pod templates that only Modelberth can know of."""
 
-import pytest
+import json
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelberth.api.model_deployment import ModelDeploymentSpec
+from modelberth.domain import workloads
+from modelberth.domain.injection import render
 from modelberth.domain.templates import faults, server_container
+from tests.unit.domain.test_injection import _add
 
 
 def _faults(spec, *, container=None, labels=None):
@@ -60,3 +68,53 @@ def test_the_server_is_the_named_container_else_the_first():
     template = {"spec": {"containers": [{"name": "a"}, {"name": "b"}]}}
     assert server_container(template, None) == {"name": "a"}
     assert server_container(template, "b") == {"name": "b"}
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ({"metadata": "web", "spec": {}}, "spec.template.metadata must be a map"),
+        ({"metadata": {"labels": ["a"]}}, "spec.template.metadata.labels must be a map"),
+        ({"spec": {"containers": {"a": "b"}}}, "spec.template.spec.containers must be a list"),
+        ({"spec": {"containers": ["server"]}}, "spec.template.spec.containers[0] must be a map"),
+        ({"spec": {"initContainers": [{}, 1]}}, "spec.template.spec.initContainers[1] must be a map"),
+        ({"spec": {"securityContext": "none"}}, "spec.template.spec.securityContext must be a map"),
+        ({"spec": {"containers": [{"ports": ["80"]}]}}, "spec.template.spec.containers[0].ports[0] must be a map"),
+        (
+            {"spec": {"containers": [{"ports": [{"name": "http"}]}]}},
+            "spec.template.spec.containers[0].ports[0].containerPort must be a number",
+        ),
+        ({"spec": {"containers": [{"env": {"A": "b"}}]}}, "spec.template.spec.containers[0].env must be a list"),
+    ],
+    ids=json.dumps,
+)
+def test_what_is_no_template_is_refused_by_field(template, words):
+    """Nothing can be added to it, so it is said before anything is tried."""
+    (found,) = faults(template, container=None, mount_path="/mnt/models", where="spec.template")
+    assert found == f"{words}; correct the template"
+
+
+_FIELDS = st.sampled_from(
+    "metadata labels annotations spec containers initContainers volumes securityContext "
+    "env volumeMounts ports containerPort name mountPath runAsUser".split()
+)
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 70000) | st.text(max_size=3),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(_FIELDS, below, max_size=4),
+    max_leaves=12,
+)
+_CONTAINERS = st.lists(st.dictionaries(_FIELDS, _ANYTHING, max_size=4) | _ANYTHING, max_size=2)
+_TEMPLATES = st.dictionaries(_FIELDS, _ANYTHING, max_size=3) | st.fixed_dictionaries(
+    {"metadata": _ANYTHING, "spec": st.fixed_dictionaries({"containers": _CONTAINERS, "initContainers": _ANYTHING})}
+)
+
+
+@given(template=_TEMPLATES)
+def test_whatever_a_user_writes_is_refused_or_rendered(template):
+    """The API server takes any map for a template: each one ends in a sentence or in a Deployment and a Service."""
+    if next(faults(template, container=None, mount_path="/mnt/models", where="spec.template"), None) is None:
+        spec = ModelDeploymentSpec(model="digits", alias="production", template=template)
+        rendered = render(template, _add())
+        assert rendered["spec"]["initContainers"][0]["name"] == "modelberth-loader"
+        owner = {"apiVersion": "a", "kind": "b", "metadata": {"name": "web", "namespace": "n", "uid": "u"}}
+        workloads.service(owner, spec, rendered)
