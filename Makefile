@@ -88,6 +88,7 @@ bench: setup build ## the benchmarks; tables go into tests/bench/README.md (20 m
 
 .PHONY: setup
 setup: $(VENV)/.complete ## the Python environment, pinned by hash (a minute once)
+	@:
 
 $(VENV)/.complete: requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13 ...")'

@@ -22,12 +22,18 @@ class Cluster:
     """A running cluster.
 
     Attributes:
+        name: what kind calls it.
+        kubeconfig: a kubeconfig file of its administrator.
         kind: the executable that made it: kind or localkind.
         bin: the folder with kubectl and helm.
+        state: a folder for what belongs to this cluster.
     """
 
+    name: str
+    kubeconfig: Path
     kind: Path
     bin: Path
+    state: Path
 
     def kubectl(self, *arguments: str, input: str | None = None) -> str:  # noqa: A002 - the name in subprocess
         """Run kubectl as the cluster's administrator and return what it prints.
@@ -39,7 +45,7 @@ class Cluster:
 
     def kubectl_command(self) -> list[str]:
         """The words a kubectl command on this cluster begins with."""
-        return [str(self.bin / "kubectl"), f"--kubeconfig={KUBECONFIG}"]
+        return [str(self.bin / "kubectl"), f"--kubeconfig={self.kubeconfig}"]
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any]:
         """One object as JSON."""
@@ -54,12 +60,12 @@ class Cluster:
 
     def load(self, archive: Path, progress: Progress) -> None:
         """Bring an image into the node unless this very archive was brought in before."""
-        loaded = STATE / f"{archive.stem}.loaded"
+        loaded = self.state / f"{archive.stem}.loaded"
         with archive.open("rb") as file:
             identity = hashlib.file_digest(file, "sha256").hexdigest()
         if loaded.exists() and loaded.read_text() == identity:
             return
-        run([self.kind, "load", "image-archive", archive, "--name", NAME], progress=progress)
+        run([self.kind, "load", "image-archive", archive, "--name", self.name], progress=progress)
         loaded.write_text(identity)
 
 
@@ -69,7 +75,7 @@ def start(progress: Progress) -> Cluster:
     kind = _kind()
     with progress.step("building kubectl, helm, MinIO and the cluster's programs (11 minutes once, then cached)"):
         folder = Path(run([LOCALKIND, "build", *_programs(kind)], progress=progress).strip())
-    cluster = Cluster(kind=kind, bin=folder)
+    cluster = Cluster(name=NAME, kubeconfig=KUBECONFIG, kind=kind, bin=folder, state=STATE)
     if NAME in run([kind, "get", "clusters"]).split():
         with progress.step("finding the cluster of an earlier demo"):
             cluster.kubectl("get", "nodes")

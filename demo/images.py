@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from demo.cluster import STATE, Cluster
+from demo.cluster import Cluster
 from demo.progress import Progress
 from demo.shell import ROOT, run
 
@@ -18,7 +18,7 @@ def bring(cluster: Cluster, progress: Progress) -> None:
         (MLSERVER, "mlserver", ROOT),
         (MINIO, "minio", (cluster.bin / "minio").resolve().parent),
     ):
-        archive = STATE / f"{folder}.tar"
+        archive = cluster.state / f"{folder}.tar"
         with progress.step(f"image {tag} (minutes once, then cached)"):
             run(_build(tag, ROOT / "images" / folder / "Dockerfile", context, archive), progress=progress)
             cluster.load(archive, progress)

@@ -3,7 +3,7 @@
 import base64
 from dataclasses import dataclass
 
-from demo.cluster import KUBECONFIG, Cluster
+from demo.cluster import Cluster
 from demo.progress import Progress
 from demo.shell import ROOT, run
 
@@ -31,7 +31,7 @@ def install(cluster: Cluster, progress: Progress) -> StoreRoot:
         # This machine pushes from outside of the cluster, by the node's address.
         "s3.externalEndpoint": f"http://{endpoint}",
     }
-    helm = [str(cluster.bin / "helm"), "--kubeconfig", str(KUBECONFIG), "--namespace", NAMESPACE]
+    helm = [str(cluster.bin / "helm"), "--kubeconfig", str(cluster.kubeconfig), "--namespace", NAMESPACE]
     settings = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
     with progress.step("helm upgrade --install modelberth"):
         chart = str(ROOT / "charts" / "modelberth")

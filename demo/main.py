@@ -8,7 +8,7 @@ from typing import Any
 
 from demo import cluster as clusters
 from demo import images, models, tamper
-from demo.cluster import KUBECONFIG, Cluster
+from demo.cluster import Cluster
 from demo.install import StoreRoot, install
 from demo.models import ARTIFACT, HELD_OUT, Pushed
 from demo.progress import Progress
@@ -32,7 +32,8 @@ def main() -> int:
         if sys.argv[1:] == ["down"]:
             clusters.stop(progress)
         else:
-            _up(progress)
+            progress.headline("A cluster")
+            show(clusters.start(progress), progress)
     except (CommandError, LookupError, TimeoutError) as error:
         progress.say(f"\nThe demo stopped: {error}")
         return 1
@@ -42,9 +43,15 @@ def main() -> int:
     return 0
 
 
-def _up(progress: Progress) -> None:
-    progress.headline("A cluster with Modelberth and a store")
-    cluster = clusters.start(progress)
+def show(cluster: Cluster, progress: Progress) -> None:
+    """The whole demo on a cluster that runs.
+
+    Raises:
+        CommandError: a program failed.
+        LookupError: something is not as it ought to be.
+        TimeoutError: something did not come about.
+    """
+    progress.headline("Modelberth and a store")
     images.bring(cluster, progress)
     root = install(cluster, progress)
 
@@ -147,8 +154,9 @@ def _show_refusal(cluster: Cluster, traffic: Traffic, forgery: Forgery, progress
             _move(cluster, bad)
             message = _wait_for_refusal(cluster, bad)
         progress.say(f"   status: {message}")
-        with progress.step("who answers meanwhile"):
-            traffic.wait_for(good.name, 3 * PER_SECOND, PATIENCE_SECONDS)
+        with progress.step("who answers meanwhile, for five seconds more"):
+            answered_so_far = traffic.so_far().versions[good.name].answered
+            traffic.wait_for(good.name, answered_so_far + 5 * PER_SECOND, PATIENCE_SECONDS)
         count = traffic.so_far()
         answered = {version: tally.answered for version, tally in count.versions.items()}
         _show_count(count, progress)
@@ -178,7 +186,7 @@ def _wait_for_refusal(cluster: Cluster, bad: Pushed) -> str:
 
 def _show_around(cluster: Cluster, progress: Progress) -> None:
     progress.headline("To look around")
-    progress.say(f"   export KUBECONFIG={KUBECONFIG} PATH={cluster.bin}:$PATH")
+    progress.say(f"   export KUBECONFIG={cluster.kubeconfig} PATH={cluster.bin}:$PATH")
     progress.say(f"   kubectl get modelberth -n {NAMESPACE}                 # everything of ours")
     progress.say(f"   kubectl describe rmod {MODEL} -n {NAMESPACE}          # alias, history, why")
     progress.say(f"   kubectl edit rmod {MODEL} -n {NAMESPACE}              # move the alias by hand")

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.cluster import KUBECONFIG, STATE, Cluster
+from demo.cluster import STATE, Cluster
 from demo.progress import Progress
 from demo.shell import ROOT, run
 
@@ -67,7 +67,7 @@ def push(cluster: Cluster, model: Trained, namespace: str, progress: Progress) -
     command += ["--namespace", namespace, "--format", "sklearn", "--parameter", f"estimator={model.kind}"]
     command += [word for name, value in model.metrics.items() for word in ("--metric", f"{name}={value}")]
     with progress.step(f"modelberth push {model.folder.name}/ --artifact {ARTIFACT}"):
-        said = run(command, environment={"KUBECONFIG": str(KUBECONFIG)}, progress=progress)
+        said = run(command, environment={"KUBECONFIG": str(cluster.kubeconfig)}, progress=progress)
         found = re.search(rf"\b{ARTIFACT}-v[0-9]+\b", said)
         if found is None:
             raise LookupError(f"modelberth push named no version: {said!r}")
