@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 
 from tests.bench import machine
+from tests.bench.progress import say
 from tests.bench.report import Report, put_into_readme
 
 BENCHES = {"loader": "loader_start", "operator": "operator_at_scale", "transfer": "transfer"}
@@ -27,6 +28,7 @@ def main() -> int:
 
 
 def _run(name: str, *, quick: bool) -> None:
+    say(f"{name}: {'a try' if quick else 'all of it'}")
     before = machine.load_average()
     reports: Mapping[str, Report] = importlib.import_module(f"tests.bench.{BENCHES[name]}").run(quick=quick)
     where = (

@@ -37,15 +37,13 @@ class Contest:
             [
                 candidate,
                 self._speed(candidate).text(f"{self.unit}/s"),
-                "" if candidate == self.ours else our_speed.per(self._speed(candidate)),
+                "" if candidate == self.ours else f"{our_speed.per(self._speed(candidate))} as fast",
                 Series.of(run.cpu_seconds for run in runs).text("s"),
                 mebibytes(run.peak_rss for run in runs),
             ]
             for candidate, runs in self.runs.items()
         ]
-        return Table(
-            ["", "speed", f"speed of {self.ours} to it", "CPU of the process", "its peak RSS"], rows, self.title
-        )
+        return Table(["", "speed", "Modelberth is", "CPU of the process", "its peak RSS"], rows, self.title)
 
     def _speed(self, candidate: str) -> Series:
         return Series.of(self.amounts[candidate] / run.seconds for run in self.runs[candidate])

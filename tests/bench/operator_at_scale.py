@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from modelberth.runtime.kube_client import KubeClient
 from tests.bench import alias_move, fleet, startup
 from tests.bench.control_plane import ControlPlane, control_plane
+from tests.bench.progress import say
 from tests.bench.report import Report
 
 
@@ -15,10 +16,13 @@ def run(*, quick: bool) -> Mapping[str, Report]:
     with control_plane() as plane:
         moves = []
         for before, size in zip((0, *sizes), sizes, strict=False):
+            say(f"operator: making ModelVersions up to {size:,}")
             asyncio.run(_grow(plane, before, size))
+            say(f"operator: moving an alias among {size:,}")
             with plane.operator() as operator:
                 operator.wait_quiet()
                 moves.append(asyncio.run(alias_move.measure(plane, operator, size)))
+        say("operator: starting it")
         starts = startup.restarts(plane, sizes[-1], rounds)
         late = startup.start_with_new_versions(plane, new)
     return {

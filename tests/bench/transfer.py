@@ -19,6 +19,7 @@ from tests.bench.control_plane import ControlPlane, control_plane
 from tests.bench.loader import Loader
 from tests.bench.payloads import make_file, make_small_files
 from tests.bench.processes import Finished, forget_peak, resident, run_to_end
+from tests.bench.progress import say
 from tests.bench.report import Report, Table
 from tests.bench.series import MIB, mebibytes, seconds
 from tests.cluster.registry_process import RegistryProcess, new_namespace, pod_token, running_registry
@@ -91,6 +92,7 @@ class _Bench:
                 contest.add(name, sizes.timed / MIB, self._cleanly(transfer))
 
         for seed in range(sizes.rounds):
+            say(f"transfer: one file of {size}, round {seed + 1} of {sizes.rounds}")
             self._make_source(partial(make_file, name="weights.bin", size=sizes.timed, seed=seed))
             take_turns(
                 push,
@@ -113,6 +115,7 @@ class _Bench:
 
     def large_file(self, sizes: _Sizes) -> Table:
         """The memory of everyone who takes part when one large file goes both ways."""
+        say(f"transfer: one file of {sizes.large // MIB:,} MiB")
         self._make_source(partial(make_file, name="weights.bin", size=sizes.large, seed=sizes.rounds))
         pids = [self._registry_pid(), int(self._plane.cluster.info["pids"]["minio"])]
 
@@ -133,6 +136,7 @@ class _Bench:
         count, fewer = sizes.small_files, sizes.small_files_of_peers
         title = f"Push of {count:,} files of {SMALL // 1024} KiB (minio-py: {fewer:,} of them)"
         push, load = Contest(title, "files", PUSH), Contest("Load of the same", "files", LOAD)
+        say(f"transfer: {count:,} files")
         self._make_source(partial(make_small_files, count=count, size=SMALL))
         make_small_files(self._part, fewer, SMALL)
         source, target = str(self._source), str(self._target / "folder")
