@@ -59,12 +59,17 @@ def api_server_away(cluster, api: Api):
 
 
 def answers(api: Api) -> bool:
-    """Whether the API server serves the kinds, and the admission policies let an artifact through."""
-    try:
-        api.create({**ARTIFACT, "metadata": {"name": "probe"}}, dry_run=True)
-    except (RefusedError, httpx.HTTPError):
-        return False
-    return True
+    """Whether the API server serves the kinds, and its admission policies have found their parameters again."""
+    content = {"artifact": "probe", "version": "v0", "digest": f"sha256:{'0' * 64}", "source": {"pushed": {}}}
+    version = {"apiVersion": "modelberth.io/v1alpha1", "kind": "ModelVersion", "metadata": {"name": "probe-v0"}}
+    with contextlib.suppress(RefusedError, httpx.HTTPError):
+        for obj in ({**ARTIFACT, "metadata": {"name": "probe"}}, {**version, "spec": content}):
+            if obj["metadata"]["name"] not in api.names(obj["kind"]):
+                api.create(obj)
+        api.delete("ModelVersion", "probe-v0")
+        api.delete("ModelArtifact", "probe")
+        return True
+    return False
 
 
 class TestOneOperator:
@@ -172,6 +177,7 @@ class TestOutages:
                 )
             finally:
                 control_plane.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(manifest))
+                eventually(lambda: answers(api), "the API server")
             make_artifact(api)
             eventually(lambda: reported(api), FIRST_REPORT)
             assert it.metric("modelberth_watch_restarts_total") >= 1
