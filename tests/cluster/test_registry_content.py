@@ -10,6 +10,8 @@ import pytest
 from minio import Minio
 
 from modelberth.content.layout import Layout
+from modelberth.registry.peers import Peers
+from tests.cluster.api_server import connect
 from tests.cluster.pushing import SESSION, Client, folder, some_bytes
 from tests.cluster.registry_process import (
     new_namespace,
@@ -224,8 +226,8 @@ def test_a_pod_loads_what_its_namespace_has(control_plane, registry, pusher, art
         }
 
 
-def test_progress_reaches_the_operator(control_plane, registry, namespace):
-    """What a pod tells of its load is seen by whoever may read the status of ModelDeployments, under its own name."""
+async def test_progress_reaches_the_operator(control_plane, registry, namespace):
+    """What a pod tells of its load is seen by whoever may read the status of ModelDeployments, from any replica."""
     token = pod_token(control_plane, namespace, pod="loading")
     said = {"digest": "sha256:" + "a" * 64, "bytes": 5, "total": 10}
     with registry.client(Authorization=f"Bearer {token}") as http:
@@ -242,12 +244,13 @@ def test_progress_reaches_the_operator(control_plane, registry, namespace):
     assert [(entry["pod"], entry["podUID"], entry["bytes"], entry["total"]) for entry in told] == [
         ("loading", uid, 5, 10)
     ]
+    port, name = int(registry.url.rpartition(":")[2]), "modelberth-registry.modelberth.svc"
+    replicas = await Peers("localhost", port=port, server_name=name, ca_file=registry.ca).progress(f"Bearer {operator}")
+    assert uid in {entry.pod_uid for entries in replicas for entry in entries}
 
 
 def test_the_service_proxy_leads_here(control_plane, registry, namespace, pusher, artifact):
     """A session works through the API server's service proxy: a laptop needs nothing but its kubeconfig."""
-    from tests.cluster.api_server import connect
-
     pusher.reserve(artifact, "sha256:" + "1" * 64)
     proxy = "/api/v1/namespaces/modelberth/services/https:modelberth-registry:443/proxy"
     with connect(control_plane.kubeconfig) as http:
