@@ -50,6 +50,10 @@ def session(
     return obj("TransferSession", name, f"{{{base}, {spec}}}")
 
 
+def without_spec(manifest: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in manifest.items() if key != "spec"}
+
+
 @dataclass(frozen=True)
 class Bad:
     """One refused manifest; the answer contains each of `says`."""
@@ -74,6 +78,7 @@ ONE_TEMPLATE = "spec has exactly one of template and templateRef; give one and r
 PATH_RULE = "a path is relative and plain"
 
 BAD_ARTIFACTS = (
+    bad("no spec", without_spec(artifact()), "spec: Required value"),
     bad("a type that is none", artifact("{type: dataset}"), "spec.type", 'supported values: "model"'),
     bad("a versioning that is none", artifact("{versioning: Calendar}"), "spec.versioning", '"Sequence", "Semantic"'),
     bad("an alias named latest", artifact("{aliases: {latest: {version: mnist-v1}}}"), "latest is reserved"),
@@ -141,6 +146,8 @@ BAD_VERSIONS = (
 )
 
 BAD_MODELS = (
+    bad("no spec", without_spec(model()), "spec: Required value"),
+    bad("aliases that are a text", model("{aliases: production}"), "spec.aliases", "must be of type object"),
     bad("a type that is none", model("{type: dataset}"), "spec.type", "supported values"),
     bad("an alias named latest", model("{aliases: {latest: {version: mnist-v1}}}"), "latest is reserved"),
     bad("an alias that looks like a version", model("{aliases: {v10: {version: mnist-v4}}}"), "must not look like a version"),

@@ -95,8 +95,23 @@ def test_what_is_no_template_is_refused_by_field(template, words):
 
 
 _FIELDS = st.sampled_from(
-    "metadata labels annotations spec containers initContainers volumes securityContext "
-    "env volumeMounts ports containerPort name mountPath runAsUser".split()
+    [
+        "metadata",
+        "labels",
+        "annotations",
+        "spec",
+        "containers",
+        "initContainers",
+        "volumes",
+        "securityContext",
+        "env",
+        "volumeMounts",
+        "ports",
+        "containerPort",
+        "name",
+        "mountPath",
+        "runAsUser",
+    ]
 )
 _ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers(-1, 70000) | st.text(max_size=3),
