@@ -215,3 +215,31 @@ def test_without_rights_the_api_servers_words_are_told(control_plane, namespace,
     done = run("push", source, "--artifact=denied", KUBECONFIG=str(restricted))
     assert done.returncode == 1
     assert 'User "nobody-special" cannot get resource "modelartifacts"' in done.stderr
+
+
+MEASURED = (
+    "import re, sys; from modelberth.cli.main import main; code = main(sys.argv[1:]); "
+    "print(re.search(r'VmHWM:\\s+([0-9]+) kB', open('/proc/self/status').read())[1]); sys.exit(code)"
+)
+"""Runs the program and prints its peak of resident memory in KiB (`ru_maxrss` would be the parent's before exec)."""
+
+
+def test_memory_does_not_grow_with_the_file(control_plane, namespace, run, tmp_path):
+    """A file of 256 MiB in distinct chunks is pushed and loaded within 150 MiB, by as many threads as there ever are."""
+    block = noise(8 * MIB, "memory")
+    source = fill(tmp_path / "source", {})
+    source.mkdir()
+    with (source / "large.bin").open("wb") as file:
+        for number in range(32):
+            file.write(number.to_bytes(8, "big") + block[8:])
+    environment = {**os.environ, "KUBECONFIG": str(control_plane.kubeconfig), "PYTHONPATH": "operator"}
+
+    def peak(*words):
+        command = [sys.executable, "-c", MEASURED, *map(str, words), "--workers=8", f"--namespace={namespace}"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return int(done.stdout.split()[-1])
+
+    assert peak("push", source, "--artifact=memory", "--draft") < 150 * 1024
+    assert peak("load", "memory:v0", tmp_path / "model") < 150 * 1024
+    assert run("verify", "memory:v0", tmp_path / "model").returncode == 0

@@ -185,6 +185,20 @@ def test_a_small_file_that_changes_is_caught_before_it_is_sent(push, registry, t
     assert registry.requests["PUT object"] == 0
 
 
+def test_a_file_that_changes_after_it_was_sent_is_not_committed(push, registry, tmp_path):
+    """The folder is looked at once more before the commit: a version is what the folder was, whole."""
+    folder = fill(tmp_path / "m", {"large": noise(2_000_000), "small": b"x"})
+
+    def rewrite(method, kind, path):
+        if (method, kind) == ("PUT", "object") and registry.objects:  # the large file is there, the pack is coming
+            (folder / "large").write_bytes(noise(2_000_000, "other"))
+
+    registry.faults = rewrite
+    with pytest.raises(SourceRefused, match="'large' changed during the push"):
+        push(folder)
+    assert registry.requests["POST commits"] == 0
+
+
 def test_equal_chunks_are_one(tmp_path):
     """A file of two equal chunks and its copy have one chunk to send."""
     data = noise(CHUNK_SIZE) * 2
