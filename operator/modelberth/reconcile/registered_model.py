@@ -1,4 +1,9 @@
-"""Reconciles RegisteredModels: how each alias stands, and its moves into the bucket's history."""
+"""Reconciles RegisteredModels: how each alias stands, and its moves into the bucket's history.
+
+What happened is written into the status first, without a sequence, and only what the status says already goes to the
+bucket. The other way round the bucket could have heard of something that the status never did: a move away and back,
+or an alias that was made and removed, would then have no end there.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +14,7 @@ from modelberth.domain import alias_history, registered_model
 from modelberth.domain.alias_history import Entry
 from modelberth.domain.objects import Object, dig, is_deleting, name_of, namespace_of, uid_of
 from modelberth.domain.registered_model import Observed
-from modelberth.domain.verdicts import Verdict
+from modelberth.domain.verdicts import Standing, Verdict
 from modelberth.reconcile.base import DONE, Recorder, Result, namespace_uid, send, write_status
 from modelberth.reconcile.store_words import RETRY_SECONDS, verdict_of
 from modelberth.runtime.cache import Cache
@@ -25,6 +30,9 @@ from modelberth.runtime.resources import (
 from modelberth.store.errors import StoreError
 from modelberth.store.port import StorePort
 from modelberth.store.types import AliasEntry, NewAliasEntry
+
+_NEXT = Verdict("Waiting", Standing.WORKING, "Recording", "the store is told of them next")
+"""Why news waits that this status is the first to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,7 @@ class RegisteredModelReconciler:
         if written:
             present = {alias: histories.aliases[alias] for alias in observed.aliases}
             send(self._recorder, model, registered_model.events_of(observed, present))
-        return DONE if histories.unrecorded is None else Result(RETRY_SECONDS)
+        return _look_again(histories.unrecorded)
 
     def _observe(self, model: Object) -> Observed:
         namespace = namespace_of(model)
@@ -88,15 +96,15 @@ class RegisteredModelReconciler:
         for alias in sorted(observed.aliases):
             status = registered_model.report_alias(observed, alias, now=now)
             news = registered_model.news_of(observed, alias, status, now=now)
-            aliases[alias], refusal = await self._complete(observed, alias, status, news)
-            unrecorded = unrecorded or refusal
+            aliases[alias], why = await self._complete(observed, alias, status, news)
+            unrecorded = _sooner(unrecorded, why)
         for alias in registered_model.removed_aliases(observed):
             status = dict(dig(observed.model, "status", "aliases", alias))
             news = registered_model.removal_of(observed, alias, now=now)
-            status, refusal = await self._complete(observed, alias, status, news)
-            if refusal is not None:  # kept until its end is written down
+            status, why = await self._complete(observed, alias, status, news)
+            if why is not None:  # kept until its end is written down
                 aliases[alias] = status
-            unrecorded = unrecorded or refusal
+            unrecorded = _sooner(unrecorded, why)
         return _Histories(aliases, unrecorded)
 
     async def _complete(
@@ -107,18 +115,18 @@ class RegisteredModelReconciler:
         recorded = [entry for entry in known if entry.sequence is not None]
         waiting = alias_history.pending([*known, *news])
         last = int(dig(observed.model, "status", "aliases", alias, "recorded") or 0)
-        refusal = None
-        if waiting:
+        why = _NEXT if news else None
+        if waiting and not news:
             try:
                 recorded, last = await self._append(observed.model, alias, waiting, after=last)
                 waiting = []
             except StoreError as error:
-                refusal = verdict_of(error)  # they wait in the status: the history is never a reason to hold a roll
+                why = verdict_of(error)  # they wait in the status: the history is never a reason to hold a roll
         shown = alias_history.shown(recorded, waiting)
         status = {**status, "history": [alias_history.to_status(entry) for entry in reversed(shown)]}
         if last:
             status["recorded"] = last
-        return status, refusal
+        return status, why
 
     async def _append(self, model: Object, alias: str, waiting: list[Entry], *, after: int) -> tuple[list[Entry], int]:
         namespace, name = namespace_of(model), name_of(model)
@@ -128,6 +136,17 @@ class RegisteredModelReconciler:
             after = written.sequence
         history = await self._store.alias_history(space, name, alias, last=alias_history.SHOWN)
         return [_from_record(entry) for entry in history], after
+
+
+def _sooner(one: Verdict | None, other: Verdict | None) -> Verdict | None:
+    """The reason that is over first: what the store refused has time, news has not."""
+    return _NEXT if _NEXT in (one, other) else one or other
+
+
+def _look_again(unrecorded: Verdict | None) -> Result:
+    if unrecorded is None:
+        return DONE
+    return Result(0.0 if unrecorded == _NEXT else RETRY_SECONDS)
 
 
 def _to_record(model: Object, alias: str, entry: Entry) -> NewAliasEntry:
