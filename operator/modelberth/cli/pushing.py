@@ -13,8 +13,8 @@ from modelberth.cli.access import Access
 from modelberth.cli.cluster import Cluster, dig
 from modelberth.cli.errors import CommandError, UsageError
 from modelberth.cli.session import Place, session_access
-from modelberth.content.addresses import LATEST, is_alias
-from modelberth.content.versions import Version, is_version, object_name
+from modelberth.content.addresses import LATEST, is_alias, is_artifact_name
+from modelberth.content.versions import MAX_VERSION_LENGTH, Version, is_version, object_name
 from modelberth.runtime.resources import MODEL_ARTIFACTS, MODEL_VERSIONS, Object
 from modelberth.transfer.answers import Reserved
 from modelberth.transfer.errors import HttpFailure
@@ -120,8 +120,16 @@ def push(
 
 
 def _check(request: PushRequest) -> None:
+    if not is_artifact_name(request.artifact):
+        raise UsageError(
+            f"--artifact {request.artifact}: a name is 1 to 50 lower case letters, digits and '-', and begins and ends "
+            "with a letter or digit"
+        )
     if request.version is not None and not is_version(request.version):
-        raise UsageError(f"--version {request.version}: write v<number> or <major>.<minor>, such as v4 or 1.1")
+        raise UsageError(
+            f"--version {request.version}: write v<number> or <major>.<minor>, such as v4 or 1.1, "
+            f"in at most {MAX_VERSION_LENGTH} characters"
+        )
     if request.alias is not None and (request.alias == LATEST or not is_alias(request.alias)):
         raise UsageError(
             f"--alias {request.alias}: an alias is 1 to 40 lower case letters, digits and '-', begins with a letter, "

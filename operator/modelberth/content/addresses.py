@@ -15,9 +15,15 @@ from modelberth.content.versions import is_version
 LATEST = "latest"
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_ARTIFACT = re.compile(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?")
 _ALIAS = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 _VERSION_LIKE = re.compile(r"v[0-9]+")
 _FORM = "[namespace/]name[:alias | :v4 | :1.1 | @sha256:<64 hex digits>]"
+
+
+def is_artifact_name(text: str) -> bool:
+    """Whether this may name a ModelArtifact: a lower-case DNS label of up to 50 characters."""
+    return _ARTIFACT.fullmatch(text) is not None
 
 
 def is_alias(text: str) -> bool:

@@ -121,7 +121,10 @@ class VersionRecords:
 
 def _next_number(given: list[str], versioning: Versioning) -> str:
     numbers = [number for number in map(Version.parse, given) if number.versioning == versioning]
-    return str(max(numbers).next() if numbers else first_version(versioning))
+    number = str(max(numbers).next() if numbers else first_version(versioning))
+    if not is_version(number):
+        raise FormatError(f"version: nothing follows {max(numbers)} by itself: give a smaller number that is free")
+    return number
 
 
 def _checked(number: str, versioning: Versioning) -> str:

@@ -41,6 +41,13 @@ class TestNumbers:
         await store.reserve_version(space, new(2, "3.9", "Semantic"))
         assert (await store.reserve_version(space, new(3, versioning="Semantic"))).record.version == "3.10"
 
+    async def test_the_end(self, store, space):
+        """No number is reserved that no ModelVersion could have."""
+        await store.reserve_version(space, new(1, "v99999999999"))
+        with pytest.raises(FormatError, match="nothing follows v99999999999"):
+            await store.reserve_version(space, new(2))
+        assert await store.versions(space, "mnist") == ["v99999999999"]
+
     async def test_none_yet(self, store, space):
         """An artifact without versions has no latest one."""
         assert await store.latest_version(space, "mnist") is None
