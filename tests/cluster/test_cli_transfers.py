@@ -103,6 +103,25 @@ def test_get_and_history_answer(run, source):
     assert "nothing is recorded" in run("history", "shown:best").stdout
 
 
+DESCRIBED = (
+    "--format=onnx --description=first --metric=accuracy=0.97 --parameter=lr=0.1 --parent=base-v1 --python=3.11.7 "
+    "--dataset=s3://d/train,role=train --run=https://mlflow/1 --code-repository=https://git/x --code-revision=abc "
+    "--code-path=train.py --code-dirty --image=registry/x:1"
+)
+
+
+def test_printed_manifests_can_be_applied(control_plane, namespace, run, source):
+    """`push -o yaml` is for Git: the API server takes what it prints, strictly and with every describing field."""
+    done = run("push", source, "--artifact=printed", "--versioning=Semantic", "-o=yaml", *DESCRIBED.split())
+    assert done.returncode == 0, done.stderr
+    control_plane.kubectl("apply", "--server-side", "--validate=strict", "-f-", input=done.stdout)
+    names = {item["metadata"]["name"] for item in objects(control_plane, namespace, "modelversions")}
+    assert "printed-1.0" in names
+    again = run("push", source, "--artifact=printed", *DESCRIBED.split())
+    assert again.returncode == 0, again.stderr
+    assert "modelversion/printed-1.0 is there already" in again.stderr
+
+
 @pytest.mark.parametrize("damage", ["tampered", "truncated", "missing", "swapped"])
 def test_damage_by_an_administrator_of_the_store_is_named(registry, run, tmp_path, damage):
     """Whoever holds the root keys of the store can change objects: the loader refuses each by its name, and pushing the
