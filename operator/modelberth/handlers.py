@@ -20,13 +20,13 @@ from typing import Any
 
 import aiohttp
 import kopf
-from aiohttp.client_middlewares import ClientHandlerType
 
-from modelberth.operator_main import WatchSinks, run_operator
+from modelberth.operator_main import run_operator
 from modelberth.runtime.connection import Connection
 from modelberth.runtime.health import WATCH_SECONDS
 from modelberth.runtime.http_session import Observer, open_session
-from modelberth.runtime.watches import Watch
+from modelberth.runtime.watch_requests import Pulse, unserved
+from modelberth.runtime.watches import Watch, WatchSinks
 
 _UNSERVED_SECONDS = 2.0
 _FIRST_PAUSE, _LAST_PAUSE = 1.0, 30.0
@@ -129,7 +129,7 @@ class KopfWatcher:
         stop, ended = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
         self._stop_kopf = lambda: loop.call_soon_threadsafe(stop.set)
-        pulse = _Pulse(
+        pulse = Pulse(
             self._watches,
             self._namespaces,
             server=self._connection.server,
@@ -247,87 +247,8 @@ def kopf_settings(watches: Sequence[Watch]) -> kopf.OperatorSettings:
     return settings
 
 
-async def unserved(session: aiohttp.ClientSession, server: str, watches: Sequence[Watch]) -> list[str]:
-    """The watched resources that the API server does not serve (yet): CRDs take a moment.
-
-    Raises:
-        aiohttp.ClientError: the API server did not answer.
-    """
-    missing = []
-    versions = {(watch.resource.group, watch.resource.version) for watch in watches}
-    for group, version in sorted(versions):
-        path = f"/apis/{group}/{version}" if group else f"/api/{version}"
-        timeout = aiohttp.ClientTimeout(total=_REQUEST_SECONDS, sock_connect=_CONNECT_SECONDS)
-        async with session.get(server + path, timeout=timeout) as response:
-            if response.status not in {200, 404}:
-                response.raise_for_status()
-            found = await response.json() if response.status == 200 else {}
-        served = {entry["name"] for entry in found.get("resources", [])}
-        missing += [
-            watch.name
-            for watch in watches
-            if (watch.resource.group, watch.resource.version) == (group, version)
-            and watch.resource.plural not in served
-        ]
-    return missing
-
-
-class _Pulse:
-    """Sees each request that kopf makes: proof of a watch's life, and of when it began anew after a list."""
-
-    def __init__(
-        self,
-        watches: Sequence[Watch],
-        namespaces: Sequence[str],
-        *,
-        server: str,
-        tell: Callable[..., None],
-        sinks: WatchSinks,
-    ) -> None:
-        prefix = server.split("://", 1)[1].partition("/")[2]
-        root = f"/{prefix}" if prefix else ""
-        everywhere: Sequence[str | None] = namespaces or [None]
-        self._watches = {
-            root + watch.resource.path(namespace): (watch.name, watch.where(namespace))
-            for watch in watches
-            for namespace in everywhere
-        }
-        self._listing: set[str] = set()
-        self._failing: set[str] = set()
-        self._tell = tell
-        self._sinks = sinks
-
-    async def __call__(self, request: aiohttp.ClientRequest, handler: ClientHandlerType) -> aiohttp.ClientResponse:
-        if request.url.path not in self._watches:
-            return await handler(request)
-        name, where = self._watches[request.url.path]
-        self._tell(self._sinks.alive, where)
-        try:
-            response = await handler(request)
-        except Exception as error:
-            self._note(where, f"{type(error).__name__}: {error}")
-            raise
-        self._note(where, "" if response.status < 400 else f"HTTP status {response.status}")
-        self._tell(self._sinks.alive, where)
-        if request.url.query.get("watch") != "true":
-            self._listing.add(request.url.path)
-        elif response.status == 200 and request.url.path in self._listing:
-            self._listing.discard(request.url.path)
-            self._tell(self._sinks.began, name)
-        return response
-
-    def _note(self, where: str, trouble: str) -> None:
-        """Log when a watch begins and ceases to fail, not each attempt between."""
-        if trouble and where not in self._failing:
-            self._failing.add(where)
-            log.warning("a watch fails", extra={"resource": where, "error": trouble})
-        elif not trouble and where in self._failing:
-            self._failing.discard(where)
-            log.info("a watch works again", extra={"resource": where})
-
-
 def _quieten() -> None:
-    """Keep kopf from telling each failed attempt of each watch; `_Pulse` tells the first. What ends it is told."""
+    """Keep kopf from telling each failed attempt of each watch; `Pulse` tells the first. What ends it is told."""
     if not log.isEnabledFor(logging.DEBUG):
         logging.getLogger("kopf").setLevel(logging.CRITICAL)
         logging.getLogger("kopf._core.reactor.orchestration").setLevel(logging.ERROR)

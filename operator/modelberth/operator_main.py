@@ -19,9 +19,7 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Coroutine, Iterator
 
 from modelberth.api import names
 from modelberth.domain.model_deployment import Surroundings
@@ -36,7 +34,6 @@ from modelberth.runtime.endpoints import serve_endpoints
 from modelberth.runtime.errors import ApiError
 from modelberth.runtime.events import EventRecorder
 from modelberth.runtime.health import Health
-from modelberth.runtime.http_session import Observer
 from modelberth.runtime.kube import KubeApi
 from modelberth.runtime.kube_client import KubeClient
 from modelberth.runtime.kubeconfig import load_connection
@@ -59,7 +56,7 @@ from modelberth.runtime.resources import (
     Resource,
 )
 from modelberth.runtime.settings import Settings, SettingsError, StoreSettings
-from modelberth.runtime.watches import Comparer, Feed, Watch
+from modelberth.runtime.watches import Comparer, Feed, MakeWatcher, Watch, WatchSinks
 from modelberth.runtime.workers import Workers
 from modelberth.store.bucket import Bucket
 from modelberth.store.content_store import ContentStore, open_bucket
@@ -81,53 +78,6 @@ WATCHES = tuple(Watch(resource, _LABELS.get(resource, {})) for resource in wirin
 _SERVING = (MODEL_DEPLOYMENTS, REGISTERED_MODELS)
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class WatchSinks:
-    """Who hears of what from a watcher.
-
-    Attributes:
-        event: a watch event: its type (None for an object of a list) and the object.
-        alive: a watch shows a sign of life.
-        began: a watch of a resource began anew after a list.
-        trying: no watch runs, because the API server does not serve them yet.
-        restarted: the watches died.
-    """
-
-    event: Callable[[str | None, Object], None]
-    alive: Callable[[str], None]
-    began: Callable[[str], None]
-    trying: Callable[[], None]
-    restarted: Callable[[], None]
-
-
-class Watcher(Protocol):
-    """Runs all watches."""
-
-    def start(self) -> None:
-        """Begin to watch."""
-        ...
-
-    async def stop(self) -> None:
-        """End all watches."""
-        ...
-
-
-class MakeWatcher(Protocol):
-    """Makes a watcher, within the event loop that the sinks live in."""
-
-    def __call__(
-        self,
-        *,
-        connection: Connection,
-        watches: tuple[Watch, ...],
-        namespaces: tuple[str, ...],
-        sinks: WatchSinks,
-        observe: Observer,
-    ) -> Watcher:
-        """A watcher that does not run yet."""
-        ...
 
 
 def run_operator(make_watcher: MakeWatcher) -> int:

@@ -9,10 +9,10 @@ from aiohttp import web
 
 from modelberth import handlers
 from modelberth.handlers import KopfWatcher, kopf_settings
-from modelberth.operator_main import WATCHES, WatchSinks
+from modelberth.operator_main import WATCHES
 from modelberth.runtime.connection import Connection
 from modelberth.runtime.resources import DEPLOYMENTS, MODEL_VERSIONS
-from modelberth.runtime.watches import Watch
+from modelberth.runtime.watches import Watch, WatchSinks
 from tests.unit.runtime.fakes import stored
 
 VERSIONS = Watch(MODEL_VERSIONS)

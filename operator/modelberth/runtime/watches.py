@@ -11,9 +11,12 @@ import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from modelberth.runtime.cache import Cache, resource_version_of
+from modelberth.runtime.connection import Connection
 from modelberth.runtime.errors import ApiError
+from modelberth.runtime.http_session import Observer
 from modelberth.runtime.kube import KubeApi
 from modelberth.runtime.resources import Object, Resource, key_of, resource_of
 
@@ -40,6 +43,53 @@ class Watch:
     def where(self, namespace: str | None) -> str:
         """Names one of its watches to people: there is one for each namespace, or one for all."""
         return f"{self.name} in {namespace}" if namespace else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSinks:
+    """Who hears of what from a watcher.
+
+    Attributes:
+        event: a watch event: its type (None for an object of a list) and the object.
+        alive: a watch shows a sign of life.
+        began: a watch of a resource began anew after a list.
+        trying: no watch runs, because the API server does not serve them yet.
+        restarted: the watches died.
+    """
+
+    event: Callable[[str | None, Object], None]
+    alive: Callable[[str], None]
+    began: Callable[[str], None]
+    trying: Callable[[], None]
+    restarted: Callable[[], None]
+
+
+class Watcher(Protocol):
+    """Runs all watches."""
+
+    def start(self) -> None:
+        """Begin to watch."""
+        ...
+
+    async def stop(self) -> None:
+        """End all watches."""
+        ...
+
+
+class MakeWatcher(Protocol):
+    """Makes a watcher, within the event loop that the sinks live in."""
+
+    def __call__(
+        self,
+        *,
+        connection: Connection,
+        watches: tuple[Watch, ...],
+        namespaces: tuple[str, ...],
+        sinks: WatchSinks,
+        observe: Observer,
+    ) -> Watcher:
+        """A watcher that does not run yet."""
+        ...
 
 
 class Feed:
