@@ -13,28 +13,25 @@ from modelberth.runtime.cache import Cache
 from modelberth.runtime.kube import KubeApi
 from modelberth.runtime.resources import CONFIG_MAPS, MODEL_DEPLOYMENTS, Key
 
+REPAIR_SECONDS = 600.0
+"""Seconds until the ConfigMap is applied again: nobody watches it, and without it no new pod there starts."""
+
 
 class RegistryTrustReconciler:
-    """One namespace at a time (the key's name is not used); remembers what it applied last."""
+    """One namespace at a time (the key's name is not used); keeps nothing between two calls."""
 
     def __init__(self, *, kube: KubeApi, cache: Cache, surroundings: Callable[[], Surroundings]) -> None:
         self._kube = kube
         self._cache = cache
         self._surroundings = surroundings
-        self._applied: dict[str, str] = {}
 
     async def reconcile(self, key: Key) -> Result:
         """Apply the ConfigMap where ModelDeployments are."""
         if not self._cache.list(MODEL_DEPLOYMENTS, key.namespace):
-            self._applied.pop(key.namespace, None)
             return DONE
         around = self._surroundings()
         body = workloads.registry_config_map(key.namespace, url=around.registry_url, ca_bundle=around.ca_bundle)
-        fingerprint = workloads.fingerprint(body)
-        if self._applied.get(key.namespace) == fingerprint:
-            return DONE
         await self._kube.apply(
             CONFIG_MAPS, key.namespace, names.REGISTRY_CONFIG_MAP, body, manager=names.field_manager("registry")
         )
-        self._applied[key.namespace] = fingerprint
-        return DONE
+        return Result(REPAIR_SECONDS)

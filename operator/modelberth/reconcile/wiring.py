@@ -7,6 +7,7 @@ from modelberth.domain.model_deployment import Surroundings
 from modelberth.domain.objects import Object, name_of, namespace_of
 from modelberth.reconcile import mapping
 from modelberth.reconcile.base import Reconciler, Recorder
+from modelberth.reconcile.guard import Guarded
 from modelberth.reconcile.mapping import Work
 from modelberth.reconcile.model_artifact import ModelArtifactReconciler
 from modelberth.reconcile.model_deployment import ModelDeploymentReconciler, ProgressPort, RolloutMetrics
@@ -73,27 +74,30 @@ def build(
 ) -> Wiring:
     """Make all reconcilers over one cache; registers the cache's indexes, so it must still be empty."""
     mapping.add_indexes(cache)
+    of_kinds: dict[Resource, Reconciler] = {
+        MODEL_ARTIFACTS: ModelArtifactReconciler(kube=kube, cache=cache, clock=clock),
+        MODEL_VERSIONS: ModelVersionReconciler(kube=kube, cache=cache, store=store, recorder=recorder, clock=clock),
+        REGISTERED_MODELS: RegisteredModelReconciler(
+            kube=kube, cache=cache, store=store, recorder=recorder, clock=clock
+        ),
+        MODEL_DEPLOYMENTS: ModelDeploymentReconciler(
+            kube=kube,
+            cache=cache,
+            recorder=recorder,
+            clock=clock,
+            progress=progress,
+            metrics=metrics,
+            surroundings=surroundings,
+        ),
+        TRANSFER_SESSIONS: TransferSessionReconciler(kube=kube, cache=cache, clock=clock),
+    }
+    guarded = {
+        resource.plural: Guarded(reconciler, resource=resource, kube=kube, cache=cache, clock=clock)
+        for resource, reconciler in of_kinds.items()
+    }
+    trust = RegistryTrustReconciler(kube=kube, cache=cache, surroundings=surroundings)
     return Wiring(
-        reconcilers={
-            MODEL_ARTIFACTS.plural: ModelArtifactReconciler(kube=kube, cache=cache, clock=clock),
-            MODEL_VERSIONS.plural: ModelVersionReconciler(
-                kube=kube, cache=cache, store=store, recorder=recorder, clock=clock
-            ),
-            REGISTERED_MODELS.plural: RegisteredModelReconciler(
-                kube=kube, cache=cache, store=store, recorder=recorder, clock=clock
-            ),
-            MODEL_DEPLOYMENTS.plural: ModelDeploymentReconciler(
-                kube=kube,
-                cache=cache,
-                recorder=recorder,
-                clock=clock,
-                progress=progress,
-                metrics=metrics,
-                surroundings=surroundings,
-            ),
-            TRANSFER_SESSIONS.plural: TransferSessionReconciler(kube=kube, cache=cache, clock=clock),
-            mapping.TRUST: RegistryTrustReconciler(kube=kube, cache=cache, surroundings=surroundings),
-        },
+        reconcilers={**guarded, mapping.TRUST: trust},
         cache=cache,
         metrics=metrics,
     )
