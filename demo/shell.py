@@ -36,7 +36,8 @@ def run(
         CommandError: its exit status is not 0.
     """
     words = [str(word) for word in command]
-    process = subprocess.Popen(
+    said: list[str] = []
+    with subprocess.Popen(
         words,
         cwd=ROOT,
         env={**os.environ, **(environment or {})},
@@ -44,20 +45,19 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    said: list[str] = []
-    assert process.stderr is not None  # noqa: S101 - asked for above
-    listener = threading.Thread(target=_listen, args=(process.stderr, said, progress), daemon=True)
-    listener.start()
-    if input is not None and process.stdin is not None:
-        process.stdin.write(input)
-        process.stdin.close()
-    assert process.stdout is not None  # noqa: S101 - asked for above
-    answer = process.stdout.read()
-    status = process.wait()
-    listener.join(timeout=5)
-    if status != 0:
-        raise CommandError(f"{' '.join(words)}: exit status {status}\n" + "\n".join(said[-_KEPT_LINES:]))
+    ) as process:
+        assert process.stdout is not None  # noqa: S101 - asked for above
+        assert process.stderr is not None  # noqa: S101 - asked for above
+        listener = threading.Thread(target=_listen, args=(process.stderr, said, progress), daemon=True)
+        listener.start()
+        if input is not None and process.stdin is not None:
+            process.stdin.write(input)
+            process.stdin.close()
+        answer = process.stdout.read()
+        listener.join()
+    if process.returncode != 0:
+        last = "\n".join(said[-_KEPT_LINES:])
+        raise CommandError(f"{' '.join(words)}: exit status {process.returncode}\n{last}")
     return answer
 
 

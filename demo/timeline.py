@@ -33,7 +33,7 @@ class Timeline:
         self._cluster, self._namespace, self._name, self._version = cluster, namespace, name, version
         self._noted: dict[str, float] = {}
         self._served = threading.Event()
-        self._watches: list[subprocess.Popen[str]] = []
+        self._watches: list[tuple[subprocess.Popen[str], threading.Thread]] = []
         self._old_pods: set[str] = set()
         self._applied = 0.0
 
@@ -47,9 +47,10 @@ class Timeline:
 
     def __exit__(self, *_: object) -> None:
         """End the watches."""
-        for watch in self._watches:
-            watch.terminate()
-            watch.wait()
+        for watch, listener in self._watches:
+            with watch:
+                watch.terminate()
+                listener.join()
 
     def applied(self) -> None:
         """The manifest is about to be applied: time counts from here."""
@@ -114,9 +115,10 @@ class Timeline:
         options = ["--watch", "--output-watch-events", "--output=json", "--namespace", self._namespace]
         command = [*self._cluster.kubectl_command(), "get", *what, *options]
         watch = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self._watches.append(watch)
         assert watch.stdout is not None  # noqa: S101 - asked for above
-        threading.Thread(target=_listen, args=(watch.stdout, see), daemon=True).start()
+        listener = threading.Thread(target=_listen, args=(watch.stdout, see), daemon=True)
+        listener.start()
+        self._watches.append((watch, listener))
 
 
 def _listen(stream: IO[str], see: Callable[[str, Object], None]) -> None:

@@ -72,13 +72,15 @@ class Traffic:
         self._cluster.kubectl("wait", "--namespace", self._namespace, "--for=condition=Ready", f"pod/{POD}")
         command = [*self._cluster.kubectl_command(), "logs", "--namespace", self._namespace, "--follow", POD]
         self._logs = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """End the pod."""
-        self._logs.terminate()
-        self._logs.wait()
+        with self._logs:
+            self._logs.terminate()
+            self._listener.join()
         self._remove()
 
     def so_far(self) -> Count:
