@@ -112,7 +112,9 @@ def _create(cluster: Cluster, namespace: str, operation: Operation, artifact: st
             raise CommandError(
                 f"namespace {namespace} does not exist, or Modelberth is not installed in this cluster"
             ) from None
-        raise
+        if error.code != "AlreadyExists":
+            raise
+        # Nobody else makes this name of 64 random bits: our own creation, whose answer was lost and which was repeated.
     return name, secret
 
 

@@ -16,6 +16,7 @@ class FakeCluster:
 
     Attributes:
         refusals: {(method, part of the path): (status, reason, message)}.
+        lost_answers: plurals whose next creation happens and is not answered.
         sessions_seen: every TransferSession that was ever created.
     """
 
@@ -24,6 +25,7 @@ class FakeCluster:
         self.objects = {}
         self.requests = []
         self.refusals = {}
+        self.lost_answers = set()
         self.sessions_seen = []
         self.token = "user-token"
         handler = type("Handler", (_Handler,), {"cluster": self})
@@ -125,6 +127,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.cluster.objects[place] = value
         if path.endswith("/transfersessions"):
             self.cluster.sessions_seen.append(value)
+        plural = path.rpartition("/")[2]
+        if plural in self.cluster.lost_answers:
+            self.cluster.lost_answers.discard(plural)
+            self.close_connection = True
+            return
         self._answer(201, value)
 
     def _patch(self, path, patch):

@@ -42,6 +42,15 @@ def test_the_session_is_the_users_own_and_ends_with_the_push(cluster, run, model
     assert sessions_left(cluster) == []
 
 
+def test_a_session_whose_creation_nobody_answered_is_used(cluster, run, model):
+    """The repeated creation is told that it exists: nobody else could have made that name."""
+    cluster.lost_answers.add("transfersessions")
+    code, _, err = run("push", model, "--artifact", "mnist")
+    assert code == 0, err
+    assert len(cluster.sessions_seen) == 1
+    assert sessions_left(cluster) == []
+
+
 def test_the_users_token_does_not_reach_the_registry(cluster, registry, run, model):
     """Only the session's own header passes the API server's proxy, and the secret is in no object."""
     run("push", model, "--artifact", "mnist")
