@@ -9,7 +9,8 @@ from modelberth.store.errors import Tampered
 T = TypeVar("T")
 
 FORMAT = 1
-MAX_RECORD_BYTES = 1024 * 1024
+MAX_RECORD_BYTES = 2 * 1024 * 1024
+"""What readers take: more than any writer can make, out of a request of 1 MiB or an object of the API server's 1.5."""
 
 
 def to_json(document: Mapping[str, Any]) -> bytes:

@@ -41,6 +41,14 @@ class TestNumbers:
         await store.reserve_version(space, new(2, "3.9", "Semantic"))
         assert (await store.reserve_version(space, new(3, versioning="Semantic"))).record.version == "3.10"
 
+    async def test_the_largest_description(self, store, space):
+        """What the API server takes as an object can be read back as a record, for ever."""
+        parameters = {f"{number:0128}": "é" * 2500 for number in range(256)}
+        large = NewVersion("mnist", digest(1), "me", spec={"parameters": parameters})
+        await store.reserve_version(space, large)
+        record = await store.version_record(space, "mnist", "v0")
+        assert record.spec == large.spec
+
     async def test_the_end(self, store, space):
         """No number is reserved that no ModelVersion could have."""
         await store.reserve_version(space, new(1, "v99999999999"))
