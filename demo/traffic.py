@@ -110,8 +110,9 @@ class Traffic:
     def _listen(self) -> None:
         assert self._logs.stdout is not None  # noqa: S101 - asked for in __enter__
         for line in self._logs.stdout:
-            with self._lock:
-                self._count.add(json.loads(line))
+            if line.endswith("\n"):  # the last one may have been cut off
+                with self._lock:
+                    self._count.add(json.loads(line))
 
     def _remove(self) -> None:
         what = ["pod", POD, "--namespace", self._namespace, "--ignore-not-found", "--now", "--wait"]
