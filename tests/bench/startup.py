@@ -85,7 +85,17 @@ def _run_once(command: Sequence[str], plane: ControlPlane, starts: Starts) -> st
 
 def table(all_starts: Sequence[Starts], peer: Starts) -> Table:
     """A row for each, with ratios to the peer."""
-    columns = ["process", "ready after", "nothing left to do after", "ratio", "CPU", "peak RSS", "ratio", "RSS settled"]
+    columns = [
+        "process",
+        "ready after",
+        "nothing left to do after",
+        "ratio",
+        "CPU",
+        "ratio",
+        "peak RSS",
+        "ratio",
+        "settled",
+    ]
     rows = [
         [
             starts.name,
@@ -93,6 +103,7 @@ def table(all_starts: Sequence[Starts], peer: Starts) -> Table:
             seconds(starts.quiet),
             Series.of(starts.quiet).per(Series.of(peer.quiet)),
             Series.of(starts.cpu).text("s"),
+            Series.of(starts.cpu).per(Series.of(peer.cpu)),
             mebibytes(starts.peak),
             Series.of(starts.peak).per(Series.of(peer.peak)),
             mebibytes(starts.settled) if starts.settled else "",
