@@ -65,6 +65,12 @@ class Startup:
             self._say(is_ready=False, problems=(str(error),))
         except ApiError as error:
             self._say(is_ready=False, problems=(f"the API server does not answer the registry: {error.message}",))
+        except Exception as error:  # a bug, or keys of a kind nobody knows: ending here would be seen by nobody
+            log.exception("the start-up failed and is tried again")
+            self._say(
+                is_ready=services.state.is_ready,
+                problems=(f"the start-up failed ({type(error).__name__}); see the log",),
+            )
         else:
             self._judge(report)
 

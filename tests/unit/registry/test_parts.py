@@ -282,6 +282,17 @@ class TestStartup:
 
         monkeypatch.setattr("modelberth.registry.startup.probe", probe)
 
+    async def test_a_failure_of_its_own_is_said_and_tried_again(self, world, startup, monkeypatch):
+        """A start-up that ended would leave a registry that starts for ever and says nothing."""
+        world.kube.add_namespace(SYSTEM_NAMESPACE)
+        self.finds(monkeypatch, error=ZeroDivisionError())
+        await startup.look()
+        assert not world.services.state.is_ready
+        assert world.services.state.problems == ("the start-up failed (ZeroDivisionError); see the log",)
+        self.finds(monkeypatch)
+        await startup.look()
+        assert world.services.state.is_ready
+
     async def test_ready(self, world, startup, monkeypatch):
         """With keys, cluster and a good store it is ready; what is only advised is shown."""
         world.kube.add_namespace(SYSTEM_NAMESPACE)
