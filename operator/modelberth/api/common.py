@@ -30,6 +30,7 @@ LABEL_LIMIT: Final = 63
 ALIAS_LIMIT: Final = 40
 ALIASES_LIMIT: Final = 64
 DIGEST_LENGTH: Final = 71
+USER_NAME_LIMIT: Final = 512
 
 
 def rule(rule: str, message: str, *, reason: str | None = None, field_path: str | None = None) -> dict[str, str]:
@@ -113,7 +114,7 @@ Digest = Annotated[str, Field(min_length=DIGEST_LENGTH, max_length=DIGEST_LENGTH
 Description = Annotated[str, Field(max_length=4096)]
 ShortText = Annotated[str, Field(max_length=256)]
 Uri = Annotated[str, Field(min_length=1, max_length=2048)]
-UserName = Annotated[str, Field(min_length=1, max_length=512)]
+UserName = Annotated[str, Field(min_length=1, max_length=USER_NAME_LIMIT)]
 Message = Annotated[str, Field(max_length=MESSAGE_LIMIT)]
 LongMessage = Annotated[str, Field(max_length=2 * MESSAGE_LIMIT)]
 """For what quotes the message of another object's condition, or names every alias."""

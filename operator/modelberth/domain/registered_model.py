@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from modelberth.api import names
+from modelberth.api.common import USER_NAME_LIMIT
 from modelberth.api.conditions import set_condition, timestamp
 from modelberth.domain import alias_history, targets
 from modelberth.domain.alias_history import Entry
@@ -159,7 +160,7 @@ def moved_by(model: Object, alias: str) -> str | None:
     """
     stamped = annotation(model, names.moved_by(alias))
     if stamped:
-        return stamped
+        return stamped[:USER_NAME_LIMIT]
     owners = [
         entry
         for entry in dig(model, "metadata", "managedFields") or ()

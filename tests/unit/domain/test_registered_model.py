@@ -87,6 +87,8 @@ def test_the_stamp_names_the_mover_and_before_it_the_field_manager():
     assert moved_by(unstamped, "production") == "argocd-controller"
     assert moved_by(unstamped, "staging") is None
     assert moved_by(stamped, "production") == "alice"
+    long = model(metadata={"annotations": {names.moved_by("production"): "u" * 600}})
+    assert moved_by(long, "production") == "u" * 512, "as much as a status may hold"
 
 
 def test_the_summary_shows_every_alias_and_marks_those_that_are_behind():
