@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics", "/v1/namespaces/{ns}/progress", "/v1/progress"})
 _NO_ROUTE = "(none)"
+_BODILESS = frozenset({"GET", "HEAD"})
 
 
 def body_limit(path: str) -> int:
@@ -31,7 +32,11 @@ def body_limit(path: str) -> int:
 
 
 class BodyLimit:
-    """Refuses bodies over their limit: by what they announce, and again by what comes."""
+    """Refuses bodies over their limit: by what they announce, and again by what comes.
+
+    A refused body that is over its limit, or whose end nobody knows, is not read to its end: the connection is closed
+    after the answer. Any other one is drained by the server, so that the client sees the answer and not a reset.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -42,22 +47,29 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         limit = body_limit(scope["path"])
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
         too_large = HTTPException(413, f"the body has more than {limit} bytes")
-        over = announced.isdigit() and int(announced) > limit
+        announced = dict(scope["headers"]).get(b"content-length")
+        is_endless = announced is None and scope["method"] not in _BODILESS
+        over = announced is not None and announced.isdigit() and int(announced) > limit
         received = 0
 
         async def limited() -> Message:
-            nonlocal received
+            nonlocal received, is_endless
             if over:
                 raise too_large
             message = await receive()
             received += len(message.get("body", b""))
             if received > limit:
                 raise too_large
+            is_endless = is_endless and message.get("more_body", False)
             return message
 
-        await self._app(scope, limited, send)
+        async def closing(message: Message) -> None:
+            if message["type"] == "http.response.start" and (over or is_endless or received > limit):
+                message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+            await send(message)
+
+        await self._app(scope, limited, closing)
 
 
 class AccessLog:

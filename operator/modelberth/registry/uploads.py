@@ -54,7 +54,7 @@ async def put_tree(ns: Namespace, digest: DigestPath, access: Pusher, request: R
     return Response(status_code=204)
 
 
-@router.post("/uploads")
+@router.post("/uploads", response_model_exclude_none=True)
 async def uploads(ns: Namespace, wanted: UploadsRequest, access: Pusher) -> UploadsAnswer:  # noqa: ARG001
     """For each object: where it lies already, or where to send it within 15 minutes."""
     endpoint = access.services.endpoints.choose(access.caller, wanted.endpoint)

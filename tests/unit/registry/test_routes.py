@@ -337,6 +337,20 @@ class TestLimits:
         streamed = await pusher.post(path, content=endless())
         for answer in (announced, streamed):
             assert (answer.status_code, answer.json()["error"]["code"]) == (413, "TooLarge")
+            assert answer.headers["Connection"] == "close"
+
+    async def test_refused_bodies(self, world, pusher):
+        """A refused body of known size is drained, so that its sender reads the answer; an endless one is cut off."""
+
+        async def endless():
+            while True:
+                yield b"nonsense" * 10_000
+
+        path = f"{TEAM}/trees/{UNKNOWN}"
+        known = await pusher.put(path, content=b"nonsense\n" * 10_000)
+        unknown = await pusher.put(path, content=endless())
+        assert (known.status_code, known.headers.get("Connection")) == (400, None)
+        assert (unknown.status_code, unknown.headers["Connection"]) == (413, "close")
 
     async def test_unknown_paths_and_methods(self, reader):
         """What is no route is refused in the same form as everything else."""
