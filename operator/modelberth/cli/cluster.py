@@ -31,7 +31,7 @@ class Cluster:
             tls = connection.tls()
         except (ConfigurationError, CredentialsError) as error:
             raise CommandError(str(error)) from None
-        self.http = Http(tls=tls, timeout=30.0, proxy_for=lambda _: connection.proxy)
+        self.http = Http(tls=tls, timeout=60.0, proxy_for=lambda _: connection.proxy)
         self._patience = patience or Patience(seconds=30.0)
 
     @classmethod

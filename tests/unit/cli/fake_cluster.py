@@ -80,7 +80,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 5
+    timeout = 30
     disable_nagle_algorithm = True
     wbufsize = -1
     cluster: FakeCluster
@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(401, {"error": {"code": "Unauthorized", "message": "no valid token or session"}})
             return
         server = urlsplit(self.cluster.registry.url)
-        connection = http.client.HTTPConnection(server.hostname, server.port, timeout=5)
+        connection = http.client.HTTPConnection(server.hostname, server.port, timeout=30)
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ("authorization", "host")}
         connection.request(self.command, self.path[len(PROXY) :], body=body, headers=headers)
         response = connection.getresponse()

@@ -21,7 +21,7 @@ def registry():
 @pytest.fixture
 def client(registry):
     """A client whose pauses take no time; `client.http` reaches the store, too."""
-    with Http(timeout=5) as http:
+    with Http(timeout=30) as http:
         patience = Patience(seconds=20, sleep=lambda _: None)
         made = RegistryClient(
             http, registry.url, "ns", credentials=lambda: [("Modelberth-Session", "s.x")], patience=patience

@@ -93,7 +93,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 5
+    timeout = 30
     disable_nagle_algorithm = True
     wbufsize = -1
     registry: FakeRegistry

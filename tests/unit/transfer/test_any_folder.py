@@ -57,7 +57,7 @@ def test_any_folder_survives_any_faults(files, schedule):
             return None
         return found if found != "lose answer" or (method, kind) == ("PUT", "object") else None
 
-    with tempfile.TemporaryDirectory() as place, FakeRegistry() as registry, Http(timeout=5) as http:
+    with tempfile.TemporaryDirectory() as place, FakeRegistry() as registry, Http(timeout=30) as http:
         source, target = os.path.join(place, "source"), os.path.join(place, "out", "model")
         os.mkdir(source)
         write(source, files)

@@ -41,7 +41,7 @@ def answer(body, status="200 OK", *headers):
 
 @pytest.fixture
 def http():
-    with Http(timeout=5) as made:
+    with Http(timeout=30) as made:
         yield made
 
 
@@ -117,7 +117,7 @@ def test_a_proxy_is_asked_for_a_tunnel():
     with server(b"HTTP/1.1 403 Forbidden\r\n\r\n") as (port, seen):
         proxy = f"http://jane:p%40ss@127.0.0.1:{port}"
         tls = ssl.create_default_context()
-        with Http(tls=tls, timeout=5, proxy_for=lambda _: proxy) as http, pytest.raises(Unreachable) as caught:
+        with Http(tls=tls, timeout=30, proxy_for=lambda _: proxy) as http, pytest.raises(Unreachable) as caught:
             http.call("GET", "https://registry.example/x")
     assert seen[0].startswith(b"CONNECT registry.example:443 HTTP/1.")
     assert b"Proxy-Authorization: Basic " + base64.b64encode(b"jane:p@ss") in seen[0]
