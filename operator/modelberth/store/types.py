@@ -142,18 +142,14 @@ class AliasEntry(NewAliasEntry):
 
 
 def already_said(replayed: Sequence[AliasEntry], new: NewAliasEntry) -> AliasEntry | None:
-    """The entry among `replayed` that tells of `new`: noticed by another leader, or by us before an answer was lost.
+    """The entry among `replayed` that is `new` itself, written before an answer was lost, or by another leader.
 
-    Generations do not count: the same move may be noticed again at a later one. But nothing behind the entry may tell
-    of another version, or else the alias has moved away and back again, and `new` is news.
+    Whoever appends has put the entry into the RegisteredModel's status before, where only one writer gets through: a
+    second try says the very same, generation included. An alias that moved away and back did so at another generation.
 
     Args:
-        replayed: what the bucket holds behind the last sequence that the observer knew, oldest first.
+        replayed: what the bucket holds behind the last sequence that the observer knew.
         new: what was observed.
     """
-    for entry in reversed(replayed):
-        if (entry.uid, entry.event, entry.version) == (new.uid, new.event, new.version):
-            return entry
-        if (entry.uid, entry.version) != (new.uid, new.version):
-            return None
-    return None
+    identity = (new.uid, new.generation, new.event, new.version)
+    return next((e for e in replayed if (e.uid, e.generation, e.event, e.version) == identity), None)
