@@ -322,7 +322,7 @@ MUTATIONS = [
     Mutation("history rewritten", GROWS, history_rewritten),
     Mutation("bug on a half-filled object", BUGS, bug_on_a_half_filled_object),
     Mutation("time in a message", QUIET, time_in_a_message),
-    Mutation("refusals swallowed", DESIRED, refusals_swallowed),
+    Mutation("refusals swallowed", CLAIM, refusals_swallowed),
     Mutation("nobody woken by pods", DESIRED, nobody_woken_by_pods),
     Mutation("ghosts in the cache", DESIRED, ghosts_in_the_cache),
     Mutation("sessions never looked at again", DESIRED, sessions_never_looked_at_again),

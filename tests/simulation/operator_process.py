@@ -115,6 +115,13 @@ class OperatorProcess:
         """The resources whose watch has something to deliver, or has to list again."""
         return [resource for resource, cursor in self._cursors.items() if self._server.latest(resource) > cursor]
 
+    def misses_a_deletion(self, resource: Resource) -> bool:
+        """Whether something was deleted that the watch has not told yet, and still can tell."""
+        try:
+            return any(change.type == "DELETED" for change in self._server.since(resource, self._cursors[resource]))
+        except Gone:
+            return False
+
     def deliver(self, resource: Resource) -> bool:
         """Hand over the next change of a resource, or list again where the watch lost its place."""
         if resource not in self._cursors:

@@ -62,6 +62,7 @@ _WEIGHTS = {
     "collect": 1.0,
     "again": 0.5,
     "compact": 0.3,
+    "lost deletion": 4.0,
     "pod-crash": 0.3,
     "store": 0.2,
     "crash": 0.2,
@@ -178,6 +179,14 @@ def _compact(world: World, rng: random.Random, temper: Temper) -> Action | None:
     return ("compact", rng.choice(unread)) if unread else None
 
 
+def _lose_a_deletion(world: World, rng: random.Random, temper: Temper) -> Action | None:
+    """The same, where a deletion is among it: the one kind of change that no list tells."""
+    del temper
+    unread = ((process, resource) for process in world.processes for resource in process.backlog())
+    deleted = [resource.plural for process, resource in unread if process.misses_a_deletion(resource)]
+    return ("compact", rng.choice(deleted)) if deleted else None
+
+
 def _crash(world: World, rng: random.Random, temper: Temper) -> Action | None:
     del temper
     process = _process(world, rng, lambda _: True)
@@ -208,6 +217,7 @@ _CHOICES: dict[str, Callable[[World, random.Random, Temper], Action | None]] = {
     "collect": lambda world, rng, temper: ("collect",),
     "again": _again,
     "compact": _compact,
+    "lost deletion": _lose_a_deletion,
     "pod-crash": _pod_crash,
     "store": lambda world, rng, temper: ("store", "back" if world.store_is_away else "away"),
     "crash": _crash,

@@ -4,7 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from modelberth.runtime.resources import DEPLOYMENTS, MODEL_DEPLOYMENTS, REGISTERED_MODELS, Object, Resource
+from modelberth.runtime.resources import (
+    DEPLOYMENTS,
+    MODEL_ARTIFACTS,
+    MODEL_DEPLOYMENTS,
+    REGISTERED_MODELS,
+    Object,
+    Resource,
+)
 from tests.simulation import users
 from tests.simulation.schedule import Run, calm
 from tests.simulation.world import NAMESPACE, Action
@@ -108,6 +115,14 @@ def test_a_stale_leader_undoes_nothing(run: Run) -> None:
     assert before["metadata"]["annotations"]["modelberth.io/version"] == "cats-v1"
     run.take(("answer", stale, "apply deployments prod/pets-live-a", "ok"))
     assert run.world.server.read(DEPLOYMENTS, NAMESPACE, "pets-live-a") == before
+
+
+def test_a_deletion_that_no_watch_tells_is_found_by_the_periodic_list(run: Run) -> None:
+    """No deletes are made up after a re-list; the cache loses the ghost at the next full list."""
+    run.take(("user", "unpublish", "cats", "v1"))
+    run.take(("compact", "modelversions"))
+    calm(run)
+    assert status(run, MODEL_ARTIFACTS, "cats")["versionCount"] == 1
 
 
 def settle(run: Run, name: str, *, but: str = "") -> None:
