@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 import pytest
 
 from modelberth.registry.bootstrap import read_setup, run
-from modelberth.store.bucket import Bucket, SessionKeys
+from modelberth.store.bucket import Bucket
 from modelberth.store.connection import Endpoint
 from modelberth.store.content_store import ContentStore
 from modelberth.store.errors import NotFound, StoreDenied, StoreUnavailable
+from modelberth.store.objects import SessionKeys
 from modelberth.store.probe import probe
 from modelberth.store.types import NewAliasEntry, NewVersion
 from tests.cluster.registry_process import StoreAccess, new_store

@@ -14,8 +14,7 @@ from minio.error import MinioException, S3Error
 from urllib3.exceptions import HTTPError
 
 from modelberth.store import keys
-from modelberth.store.bucket import connection_pool
-from modelberth.store.connection import Endpoint, KeyPair
+from modelberth.store.connection import Endpoint, KeyPair, connection_pool
 from modelberth.store.errors import StoreDenied, StoreError, StoreUnavailable
 
 _BUCKET_ACTIONS = [

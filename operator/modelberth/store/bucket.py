@@ -6,76 +6,34 @@ the client's five minutes. A conditional PUT goes through the client's `_put_obj
 """
 
 import asyncio
-import base64
-import binascii
 import json
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from xml.etree.ElementTree import ParseError
 
-import urllib3
 from minio import Minio
 from minio.credentials.credentials import Credentials
 from minio.credentials.providers import AssumeRoleProvider, Provider
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from urllib3.exceptions import HTTPError
 
-from modelberth.store.connection import Endpoint, KeyPair, trust
+from modelberth.store.connection import THREADS, Endpoint, KeyPair, connection_pool
 from modelberth.store.errors import NotFound, StoreDenied, StoreError, StoreUnavailable, Tampered
 from modelberth.store.lifecycle import ExpiryRule, expiry_rules
+from modelberth.store.objects import CHECKSUM_HEADER, ObjectInfo, SessionKeys, checksum_of, hex_of
 
 T = TypeVar("T")
 
-THREADS = 16
-CONNECT_SECONDS = 2.0
-READ_SECONDS = 8.0
-RETRIES = 1
-CHECKSUM_HEADER = "x-amz-checksum-sha256"
 _META = "x-amz-meta-"
 _CONFLICT_ATTEMPTS = 5
 _BUSY = frozenset({408, 429})
 _ABSENT = frozenset({"NoSuchKey", "NoSuchBucket", "ResourceNotFound"})
 _NO_RULES = frozenset({"NoSuchLifecycleConfiguration", "ObjectLockConfigurationNotFoundError"})
 _NOT_IMPLEMENTED = frozenset({"NotImplemented", "MethodNotAllowed"})
-
-
-@dataclass(frozen=True, slots=True)
-class SessionKeys:
-    """Credentials that STS made: good for what their policy allows, until they expire.
-
-    Attributes:
-        access_key: the session's own key id.
-        secret_key: its secret.
-        token: what goes into `X-Amz-Security-Token`.
-        expires_at: when the store stops to accept them.
-    """
-
-    access_key: str
-    secret_key: str = field(repr=False)
-    token: str = field(repr=False)
-    expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectInfo:
-    """An object.
-
-    Attributes:
-        key: where it lies.
-        size: in bytes.
-        metadata: what it was stored with; only from `head`.
-        sha256: in hex, if the store itself computed it when the object came in; only from `head`.
-    """
-
-    key: str
-    size: int
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    sha256: str | None = None
 
 
 class Bucket:
@@ -246,7 +204,7 @@ class Bucket:
                 return None
             raise
         headers = {name.lower(): value for name, value in (found.metadata or {}).items()}
-        sha256 = _hex_of(headers.get(CHECKSUM_HEADER, ""))
+        sha256 = hex_of(headers.get(CHECKSUM_HEADER, ""))
         return ObjectInfo(key, int(found.size or 0), _own_metadata(headers), sha256)
 
     def _list(self, prefix: str, start_after: str | None, limit: int | None) -> list[ObjectInfo]:
@@ -340,39 +298,12 @@ class _Rotating(Provider):
         return Credentials(pair.access_key, pair.secret_key)
 
 
-def connection_pool(ca_file: Path | None) -> urllib3.PoolManager:
-    """Connections that give up within seconds, trusting the file's certificates (the system's without one)."""
-    return urllib3.PoolManager(
-        maxsize=THREADS,
-        # Every request of ours may be sent twice: see put_if_absent; AssumeRole only makes one more session.
-        retries=urllib3.Retry(
-            total=RETRIES, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504), allowed_methods=None
-        ),
-        timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-        ssl_context=trust(ca_file),
-    )
-
-
 def _as_headers(metadata: Mapping[str, str] | None) -> dict[str, str]:
     return {f"{_META}{name}": value for name, value in (metadata or {}).items()}
 
 
 def _own_metadata(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.removeprefix(_META): value for name, value in headers.items() if name.startswith(_META)}
-
-
-def checksum_of(sha256: str) -> str:
-    """A SHA-256 in hex as `x-amz-checksum-sha256` carries it."""
-    return base64.b64encode(bytes.fromhex(sha256)).decode()
-
-
-def _hex_of(checksum: str) -> str | None:
-    """The inverse; None for no checksum, or for one over the checksums of parts (`…-3`)."""
-    try:
-        raw = base64.b64decode(checksum, validate=True)
-    except binascii.Error:
-        return None
-    return raw.hex() if len(raw) == 32 else None
 
 
 def _status_of(error: ServerError | InvalidResponseError) -> int:

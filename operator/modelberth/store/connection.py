@@ -8,8 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import urllib3
+
 from modelberth.store.errors import StoreUnavailable
 
+THREADS = 16
+CONNECT_SECONDS = 2.0
+READ_SECONDS = 8.0
+RETRIES = 1
 _REREAD_SECONDS = 10.0
 
 
@@ -103,6 +109,16 @@ class Endpoint:
         return f"{'https' if self.is_tls else 'http'}://{self.host}"
 
 
-def trust(ca_file: Path | None) -> ssl.SSLContext:
-    """A TLS context that trusts the file's certificates; the system's where there is none."""
-    return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+def connection_pool(ca_file: Path | None) -> urllib3.PoolManager:
+    """Connections that give up within seconds, trusting the file's certificates (the system's without one).
+
+    Every request of ours may be sent twice: see `bucket.Bucket.put_if_absent`; AssumeRole only makes one more session.
+    """
+    return urllib3.PoolManager(
+        maxsize=THREADS,
+        retries=urllib3.Retry(
+            total=RETRIES, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504), allowed_methods=None
+        ),
+        timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+        ssl_context=ssl.create_default_context(cafile=None if ca_file is None else str(ca_file)),
+    )

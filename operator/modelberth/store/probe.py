@@ -15,9 +15,10 @@ from datetime import datetime
 from urllib.parse import quote
 
 from modelberth.store import keys
-from modelberth.store.bucket import Bucket, SessionKeys
+from modelberth.store.bucket import Bucket
 from modelberth.store.errors import NotFound, StoreDenied, StoreError
 from modelberth.store.lifecycle import touching
+from modelberth.store.objects import SessionKeys
 from modelberth.store.sessions import SESSION_SECONDS, reader_policy, writer_policy
 from modelberth.store.signing import Presigner, Upload
 from modelberth.store.ulids import new_series, new_ulid

@@ -17,8 +17,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from modelberth.store import keys
-from modelberth.store.bucket import Bucket, SessionKeys
+from modelberth.store.bucket import Bucket
 from modelberth.store.connection import Endpoint
+from modelberth.store.objects import SessionKeys
 from modelberth.store.signing import URL_SECONDS, Presigner
 from modelberth.store.types import Space
 from modelberth.store.ulids import new_series

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import quote
 
-from modelberth.store.bucket import CHECKSUM_HEADER, SessionKeys, checksum_of
 from modelberth.store.connection import Endpoint
+from modelberth.store.objects import CHECKSUM_HEADER, SessionKeys, checksum_of
 
 URL_SECONDS = 15 * 60
 UPLOAD_HEADERS = ("content-length", "host", "if-none-match", CHECKSUM_HEADER)

@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from modelberth.store import bucket as bucket_module
+from modelberth.store import connection as connection_module
 from modelberth.store.bucket import Bucket
 from modelberth.store.connection import Endpoint, KeyFiles, KeyPair
 from modelberth.store.errors import NotFound, StoreDenied, StoreUnavailable, Tampered
@@ -70,7 +71,7 @@ class TestErrors:
 
     async def test_nobody_answers(self, monkeypatch):
         """A store that accepts connections and says nothing is unavailable after its time is up."""
-        monkeypatch.setattr(bucket_module, "READ_SECONDS", 0.2)
+        monkeypatch.setattr(connection_module, "READ_SECONDS", 0.2)
         with socket.create_server(("127.0.0.1", 0)) as silent:
             address = f"http://127.0.0.1:{silent.getsockname()[1]}"
             waiting = Bucket(Endpoint(address), "bucket", lambda: KeyPair("key", "secret"))

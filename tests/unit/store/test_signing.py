@@ -7,8 +7,8 @@ import pytest
 from minio.credentials.credentials import Credentials
 from minio.signer import presign_v4
 
-from modelberth.store.bucket import SessionKeys
 from modelberth.store.connection import Endpoint
+from modelberth.store.objects import SessionKeys
 from modelberth.store.signing import Presigner
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
