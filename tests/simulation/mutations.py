@@ -33,11 +33,12 @@ from modelberth.reconcile import model_artifact as reconcile_artifact
 from modelberth.reconcile import model_deployment as reconcile_deployment
 from modelberth.reconcile import model_version as reconcile_version
 from modelberth.reconcile import registered_model as reconcile_model
+from modelberth.runtime import watches
 from modelberth.runtime.cache import Cache
 from modelberth.runtime.errors import ApiError
 from modelberth.runtime.resources import DEPLOYMENTS, MODEL_VERSIONS, REPLICA_SETS, Resource
 from modelberth.store.types import AliasEntry, NewVersion, Reservation, VersionRecord
-from tests.simulation import bucket, operator_process
+from tests.simulation import bucket
 from tests.simulation.bucket import digest_of
 
 Patch = pytest.MonkeyPatch
@@ -291,7 +292,8 @@ def nobody_woken_by_pods(patch: Patch) -> None:
 
 def ghosts_in_the_cache(patch: Patch) -> None:
     """Deletes that no watch told are never noticed."""
-    patch.setattr(operator_process, "_PRUNE_EVERY", 10.0**9)
+    patch.setattr(watches, "COMPARE_SECONDS", 10.0**9)
+    patch.setattr(watches.Comparer, "ask", lambda self, name: None)
 
 
 def sessions_never_looked_at_again(patch: Patch) -> None:

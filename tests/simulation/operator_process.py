@@ -16,6 +16,7 @@ from modelberth.runtime.errors import ApiError, Gone, NotFound
 from modelberth.runtime.metrics import Metrics
 from modelberth.runtime.queue import WorkQueue
 from modelberth.runtime.resources import MODEL_DEPLOYMENTS, Key, Object, Resource, key_of
+from modelberth.runtime.watches import Comparer, Watch
 from modelberth.runtime.workers import Workers
 from modelberth.store.errors import StoreError
 from tests.simulation.apiserver import ApiServer, Change, copied
@@ -25,7 +26,6 @@ Work = tuple[str, Key]
 """What the work queue holds: the name of a reconciler and the key of an object."""
 
 _WORKERS = 2
-_PRUNE_EVERY = 600.0
 
 
 _METRICS = Metrics(clock=SystemClock())
@@ -84,22 +84,32 @@ class OperatorProcess:
         self.errors: list[str] = []
         self.cache = Cache()
         self.kube = GatedKube(self, server)
-        self.queue: WorkQueue[Work] = WorkQueue(clock=clock, randomness=random.Random(seed))
+        self._random = random.Random(seed)
+        self.queue: WorkQueue[Work] = WorkQueue(clock=clock, randomness=self._random)
         self._server = server
         self._loop = loop
         self._clock = clock
         self._main: asyncio.Task[None]
+        self._comparer: Comparer
         self._cursors: dict[Resource, int] = {}
         self._last: dict[Resource, Change] = {}
         self._seen: dict[tuple[str, Key], int] = {}
         self._followers: dict[Key, list[Object]] = {}
         self._brain: Brain | None = None
-        self._watched: tuple[Resource, ...] = ()
+        self._watches: list[Watch] = []
 
     def boot(self, brain: Brain, watched: Sequence[Resource]) -> None:
         """Start watching. The workers start once everything has been listed."""
         self._brain = brain
-        self._watched = tuple(watched)
+        self._watches = [Watch(resource) for resource in watched]
+        self._comparer = Comparer(
+            kube=self.kube,
+            cache=self.cache,
+            watches=self._watches,
+            namespaces=(),
+            missed=lambda name, changes: None,
+            randomness=self._random,
+        )
         self.cache.subscribe(self._enqueue)
         self._main = self._loop.create_task(self._run())
 
@@ -109,7 +119,7 @@ class OperatorProcess:
         self.calls.clear()
         self._main.cancel()
 
-    # Watching, as kopf does it: no deletes are made up after a re-list, a periodic list prunes the cache
+    # Watching, as kopf does it: no deletes are made up after a re-list; the operator's own comparer finds them
 
     def backlog(self) -> list[Resource]:
         """The resources whose watch has something to deliver, or has to list again."""
@@ -151,6 +161,7 @@ class OperatorProcess:
         self._last.pop(resource, None)
         for obj in self._server.select(resource):
             self.cache.observe(obj)
+        self._comparer.ask(str(resource))
 
     def _take(self, change: Change) -> None:
         if change.type == "DELETED":
@@ -173,9 +184,8 @@ class OperatorProcess:
     # Working
 
     async def _run(self) -> None:
-        for resource in self._watched:
-            await self._prune(resource)
-            self._cursors.setdefault(resource, self._server.version)
+        for watch in self._watches:
+            await self._fill(watch)
         assert self._brain is not None
         watched = {name: _Watched(self, entry) for name, entry in self._brain.reconcilers.items()}
         workers = Workers(
@@ -188,27 +198,19 @@ class OperatorProcess:
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(workers.run())
-            group.create_task(self._prune_now_and_then())
+            group.create_task(self._comparer.run())
 
-    async def _prune_now_and_then(self) -> None:
+    async def _fill(self, watch: Watch) -> None:
+        """The first list of a resource, tried until it succeeds; its watch goes on from there."""
         while True:
-            await asyncio.sleep(_PRUNE_EVERY)
-            for resource in self._watched:
-                await self._prune(resource)
-
-    async def _prune(self, resource: Resource) -> None:
-        """A full list against the cache; tried until it succeeds."""
-        while True:
-            mark = self.cache.mark(resource)
             version = self._server.version
             try:
-                objects = await self.kube.list(resource)
+                await self._comparer.compare(watch)
             except ApiError:
                 await asyncio.sleep(1.0)
-                continue
-            self._cursors.setdefault(resource, version)
-            self.cache.replace(resource, objects, since=mark)
-            return
+            else:
+                self._cursors[watch.resource] = version
+                return
 
     def saw(self, answer: object) -> None:
         """Note which state of which objects the process has been told of."""

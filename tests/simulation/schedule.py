@@ -24,7 +24,7 @@ STORM = 260
 Build = Callable[..., wiring.Wiring]
 """How a process gets its reconcilers; mutations put broken ones in."""
 _LOADERS = ("loader:1", "loader:2")
-_QUIET_SECONDS = 700.0
+_QUIET_SECONDS = 800.0
 """Longer than the interval of the periodic list and any requeue but the longest back-off."""
 _CALM_ROUNDS = 2_000
 """Several times what the busiest schedule needs."""
