@@ -45,7 +45,7 @@ lint: setup build-helm ## formats, types, layers, drift of generated files, char
 	@$(BIN)/mypy --no-error-summary
 	@MYPYPATH=operator:. $(BIN)/mypy --no-error-summary --strict -p demo
 	@echo "lint: layers"
-	@$(BIN)/lint-imports --no-timings >$(VENV)/.layers || { cat $(VENV)/.layers; exit 1; }
+	@$(BIN)/lint-imports >$(VENV)/.layers || { cat $(VENV)/.layers; exit 1; }
 	@echo "lint: definitions and their copy in the chart are as generated"
 	@$(BIN)/python -m modelberth.api.generate --check
 	@echo "lint: chart"

@@ -11,6 +11,7 @@ not started before all of it is.
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import threading
@@ -87,8 +88,10 @@ class KopfWatcher:
     async def stop(self) -> None:
         """End all watches, or leave them to the end of the process if they take too long."""
         self._stopping.set()
-        if self._stop_kopf is not None:
-            self._stop_kopf()
+        stop_kopf = self._stop_kopf
+        if stop_kopf is not None:
+            with contextlib.suppress(RuntimeError):  # kopf's loop is closed: it has ended by itself
+                stop_kopf()
         await asyncio.to_thread(self._thread.join, _STOP_SECONDS)
 
     def _run(self) -> None:

@@ -21,7 +21,7 @@ OPERATOR_MAY = [
     *[("list", f"{kind}.modelberth.io", "", "") for kind in ("modelversions", "registeredmodels", "modeldeployments")],
     *[("patch", f"{kind}/status.modelberth.io", USERS, "") for kind in ("modelartifacts", "modeldeployments")],
     ("delete", "transfersessions.modelberth.io", USERS, ""),
-    *[(verb, "deployments.apps", USERS, "") for verb in ("list", "watch", "create", "patch", "delete")],
+    *[(verb, "deployments.apps", USERS, "") for verb in ("list", "watch", "create", "patch")],
     *[(verb, "services", USERS, "") for verb in ("list", "watch", "create", "patch", "delete")],
     *[(verb, "controllerrevisions.apps", USERS, "") for verb in ("list", "create", "delete")],
     ("list", "replicasets.apps", "", ""),
@@ -66,7 +66,10 @@ OPERATOR_MAY_NOT = [
     ("impersonate", "users", "", "anybody"),
 ]
 REGISTRY_MAY = [
-    *[("get", f"{kind}.modelberth.io", USERS, "") for kind in ("modelversions", "modelartifacts", "transfersessions")],
+    *[
+        ("get", f"{kind}.modelberth.io", USERS, "")
+        for kind in ("registeredmodels", "modelartifacts", "transfersessions")
+    ],
     ("create", "tokenreviews.authentication.k8s.io", "", ""),
     ("create", "subjectaccessreviews.authorization.k8s.io", "", ""),
     ("get", "namespaces", "", USERS),

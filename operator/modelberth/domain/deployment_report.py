@@ -181,8 +181,10 @@ def _events(old: dict[str, Any], verdict: Verdict, served: tuple[Served, ...], p
 def _look_again(verdict: Verdict) -> float | None:
     if verdict.reason in _REFUSED:
         return RETRY_REFUSED
-    if verdict.state in ("Progressing", "Degraded"):
-        return POLL_STUCK if verdict.standing is Standing.STALLED else POLL
+    if verdict.state == "Degraded" or (verdict.state == "Progressing" and verdict.standing is Standing.STALLED):
+        return POLL_STUCK
+    if verdict.state == "Progressing":
+        return POLL
     return None
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from modelberth.api import names
 from modelberth.domain.objects import Object, condition, dig, is_deleting, name_of, timestamps
+from modelberth.domain.redaction import redacted
 
 _IMAGE_REASONS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
@@ -102,7 +103,7 @@ def _image_words(status: Object, message: str) -> str:
 
 def _last_lines(text: str) -> str:
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
-    return " | ".join(lines[-_LAST_LINES:])[-_LONGEST_TEXT:]
+    return redacted(" | ".join(lines[-_LAST_LINES:]))[-_LONGEST_TEXT:]
 
 
 def _progress(pod: Object) -> Iterator[datetime]:

@@ -1,6 +1,8 @@
 """Routes that take content: the tree, URLs to send objects to, and the commit."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -28,6 +30,8 @@ from modelberth.store.types import ContentSummary
 from modelberth.store.uploads import PlannedObject, WantedObject
 
 _COMMIT_RETRY_SECONDS = 1
+_BODY_SECONDS = 300.0
+"""How long a body may take: few are received at once, and a laptop that fell asleep must not keep a place."""
 
 router = APIRouter(prefix="/v1/namespaces/{ns}", tags=["push"], responses=REFUSALS)
 _commit_answers: dict[int | str, dict[str, Any]] = {
@@ -38,15 +42,32 @@ _commit_answers: dict[int | str, dict[str, Any]] = {
 }
 
 
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    """Receive a body.
+
+    Raises:
+        Problem: 408 where it does not arrive in time.
+    """
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            yield
+    except TimeoutError:
+        raise Problem(
+            408, "BodyTimeout", f"the body did not arrive within {_BODY_SECONDS:.0f} s: send it again"
+        ) from None
+
+
 @router.put("/trees/{digest}", status_code=204, openapi_extra=text_body("The canonical tree, at most 32 MiB"))
 async def put_tree(ns: Namespace, digest: DigestPath, access: Pusher, request: Request) -> Response:  # noqa: ARG001
     """Store a tree. It is checked as it comes in, and refused at the first line that breaks a rule."""
     await access.check_content(digest)
     async with access.services.receiving:
         parser, parts = TreeParser(), []
-        async for part in request.stream():
-            await asyncio.to_thread(parser.feed, part)
-            parts.append(part)
+        async with _in_time():
+            async for part in request.stream():
+                await asyncio.to_thread(parser.feed, part)
+                parts.append(part)
         found = parser.close()
         if found != digest:
             raise Problem(400, "DigestMismatch", f"the tree's digest is {found}, not {digest}: send it under its own")
@@ -73,7 +94,7 @@ async def uploads(ns: Namespace, wanted: UploadsRequest, access: Pusher) -> Uplo
 async def commit(ns: Namespace, digest: DigestPath, access: Pusher, request: Request) -> Response:  # noqa: ARG001
     """Prove that every byte of a tree is in the store. Asking again with the same body asks for the outcome."""
     await access.check_content(digest)
-    async with access.services.receiving:
+    async with access.services.receiving, _in_time():
         text = await request.body()
 
     async def verified() -> ContentSummary:

@@ -11,10 +11,10 @@ import logging
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from modelberth.domain.redaction import redacted
 from modelberth.runtime.clock import Clock, rfc3339_micro
 from modelberth.runtime.errors import ApiError, ApiUnavailable, Conflict, Invalid, NotFound, TooManyRequests
 from modelberth.runtime.kube import KubeApi
-from modelberth.runtime.logging import redacted
 from modelberth.runtime.resources import EVENTS, Object
 
 MANAGER = "modelberth/events"

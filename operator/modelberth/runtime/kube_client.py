@@ -140,7 +140,9 @@ class KubeClient:
             data = json.dumps(body, separators=(",", ":")).encode()
         try:
             session = await self._opened()
-            async with session.request(method, url, data=data, headers=headers, timeout=self._timeout) as response:
+            async with session.request(
+                method, url, data=data, headers=headers, timeout=self._timeout, allow_redirects=False
+            ) as response:
                 return _decoded(response.status, await response.read(), response.headers.get("Retry-After"))
         except CredentialsError as error:
             raise Unauthorized(0, "NoCredentials", str(error)) from error

@@ -164,17 +164,16 @@ class Comparer:
             while self._wanted:
                 name = next(iter(self._wanted))
                 del self._wanted[name]
-                await self._compare_until_done(name)
+                await self._try(name)
 
-    async def _compare_until_done(self, name: str) -> None:
-        while True:
-            try:
-                await self.compare(self._watches[name])
-            except ApiError as error:
-                log.warning("list failed", extra={"resource": name, "error": str(error)})
-                await asyncio.sleep(_RETRY_SECONDS)
-            else:
-                return
+    async def _try(self, name: str) -> None:
+        """Compare a resource; one whose list fails waits behind the others, and is asked for again."""
+        try:
+            await self.compare(self._watches[name])
+        except ApiError as error:
+            log.warning("list failed", extra={"resource": name, "error": str(error)})
+            self._wanted[name] = None
+            await asyncio.sleep(_RETRY_SECONDS)
 
     async def compare(self, watch: Watch) -> int:
         """Compare one resource now; says how many changes the watches had not told.

@@ -83,3 +83,11 @@ def test_a_restart_is_no_progress():
     fresh = _container(restartCount=0, state={"running": {"startedAt": at(50)}})
     assert (last_progress([crashed]) - NOW).total_seconds() == -10
     assert (last_progress([fresh]) - NOW).total_seconds() == 50
+
+
+def test_what_a_container_said_is_told_without_its_secrets():
+    """Last lines of users' programs reach the status, where more people may read than in the pod's log."""
+    ended = {"exitCode": 1, "message": "GET https://s3/x?X-Amz-Signature=abcdef0123 Authorization: Bearer abcdef.0123"}
+    trouble = first_trouble([_container(state={"terminated": ended})])
+    assert "abcdef" not in trouble.message
+    assert "[cut]" in trouble.message
