@@ -26,6 +26,8 @@ Build = Callable[..., wiring.Wiring]
 _LOADERS = ("loader:1", "loader:2")
 _QUIET_SECONDS = 800.0
 """Longer than the interval of the periodic list and any requeue but the longest back-off."""
+_ROUND_SECONDS = "0.02"
+"""What a round of the calm takes: requests are not free, and who retries after a while gets his turn."""
 _CALM_ROUNDS = 2_000
 """Several times what the busiest schedule needs."""
 
@@ -241,6 +243,7 @@ def calm(run: Run) -> None:
     quiet_since, version = world.loop.time(), _operator_writes(run)
     for _ in range(_CALM_ROUNDS):
         if _settle_a_little(run):
+            run.take(("time", _ROUND_SECONDS))
             continue
         if _operator_writes(run) != version:
             quiet_since, version = world.loop.time(), _operator_writes(run)
