@@ -67,15 +67,16 @@ def moved_aliases(old: Object | None, new: Object | None) -> Iterator[tuple[str,
 def _of_version(old: Object | None, new: Object | None, obj: Object, cache: Cache) -> Iterator[Work]:
     namespace = namespace_of(obj)
     yield MODEL_VERSIONS.plural, Key(namespace, name_of(obj))
-    yield MODEL_ARTIFACTS.plural, Key(namespace, str(dig(obj, "spec", "artifact")))
     if old is None or new is None or _as_aliases_see(old) != _as_aliases_see(new):
+        # An artifact adds up all its versions: that is not done for a change that it does not count.
+        yield MODEL_ARTIFACTS.plural, Key(namespace, str(dig(obj, "spec", "artifact")))
         for model in cache.by_index(REGISTERED_MODELS, "version", namespace, name_of(obj)):
             yield REGISTERED_MODELS.plural, Key(namespace, name_of(model))
             yield from _followers(model, cache)
 
 
 def _as_aliases_see(version: Object) -> tuple[object, ...]:
-    """What `targets.resolve` reads of a version, the words that it quotes included."""
+    """What aliases and the artifact read of a version, the words that they quote included."""
     said = dig(condition(version, "Ready"), "message")
     return is_ready(version), is_deleting(version), dig(version, "status", "digest"), said
 

@@ -70,9 +70,10 @@ class RegisteredModelReconciler:
             kube=self._kube,
             cache=self._cache,
         )
-        if written:
-            present = {alias: histories.aliases[alias] for alias in observed.aliases}
-            send(self._recorder, model, registered_model.events_of(observed, present))
+        if not written:
+            return DONE  # gone: its deletion is yet to be told
+        present = {alias: histories.aliases[alias] for alias in observed.aliases}
+        send(self._recorder, model, registered_model.events_of(observed, present))
         return _look_again(histories.unrecorded)
 
     def _observe(self, model: Object) -> Observed:

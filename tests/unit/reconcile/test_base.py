@@ -62,11 +62,13 @@ async def test_a_conflict_is_raised_so_that_everything_is_observed_again():
         await execute([writes.apply(_obj(), observed=_obj(), manager="m")], kube=server, cache=Cache())
 
 
-async def test_a_claim_does_not_force():
-    """Somebody else's object of that name is a conflict, not a prey."""
+async def test_a_claim_creates_or_conflicts():
+    """Somebody else's object of that name is no prey; nor is what another leader of our own name claimed meanwhile."""
     server = Server()
     await execute([writes.claim(_obj(), manager="m")], kube=server, cache=Cache())
-    assert server.calls[0][2]["force"] is False
+    [(_, body, options)] = server.calls
+    assert options["force"] is False
+    assert body["metadata"]["resourceVersion"] == "1"
 
 
 async def test_a_second_write_to_an_object_is_fenced_by_the_first_ones_answer():
@@ -116,9 +118,11 @@ async def test_an_empty_map_is_left_out_of_a_status():
 
 
 async def test_an_object_that_is_gone_needs_no_status():
-    """And no events either."""
-    server = Server(apply=NotFound(404, "NotFound", "gone"))
-    assert not await write_status(MODEL_DEPLOYMENTS, deployment(), {"a": 1}, manager="m", kube=server, cache=Cache())
+    """It is forgotten at once: its children would be made again and collected again until its deletion is told."""
+    server, cache = Server(apply=NotFound(404, "NotFound", "gone")), Cache()
+    cache.observe(deployment())
+    assert not await write_status(MODEL_DEPLOYMENTS, deployment(), {"a": 1}, manager="m", kube=server, cache=cache)
+    assert cache.get(MODEL_DEPLOYMENTS, "shop", "web") is None
 
 
 async def test_a_namespace_that_is_gone_has_no_bytes():
