@@ -94,6 +94,22 @@ def test_the_same_content_again_sends_nothing(run, source):
     assert "0 B sent" in run("push", source, "--artifact=other", "--draft").stderr
 
 
+def test_a_hundred_thousand_small_files_go_and_come_back(run, tmp_path):
+    """Packed on the way, so that the store sees few objects; every file is there again with its bytes."""
+    source = tmp_path / "source"
+    for number in range(100_000):
+        folder = source / f"{number // 1000:03}"
+        if number % 1000 == 0:
+            folder.mkdir(parents=True)
+        (folder / f"{number}.json").write_text(f'{{"number": {number}}}')
+    pushed(run, source, "--artifact=many", "--draft")
+    done = run("load", "many:v0", tmp_path / "model")
+    assert done.returncode == 0, done.stderr
+    assert sum(len(files) for _, _, files in os.walk(tmp_path / "model")) == 100_000
+    assert run("verify", "many:v0", tmp_path / "model").returncode == 0
+    assert run("verify", "many:v0", source).returncode == 0
+
+
 def test_get_and_history_answer(run, source):
     """Drafts are shown, and an alias of no model has no history."""
     pushed(run, source, "--artifact=shown", "--draft")
