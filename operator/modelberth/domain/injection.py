@@ -155,11 +155,11 @@ def _volumes(add: Injection) -> list[Object]:
 
 def _environment(add: Injection) -> list[Object]:
     values = {
-        "MODELBERTH_MODEL": add.model,
-        "MODELBERTH_ALIAS": add.alias,
-        "MODELBERTH_VERSION": add.version,
-        "MODELBERTH_DIGEST": add.digest,
-        "MODELBERTH_MODEL_DIR": add.mount_path,
+        names.ENV_MODEL: add.model,
+        names.ENV_ALIAS: add.alias,
+        names.ENV_VERSION: add.version,
+        names.ENV_DIGEST: add.digest,
+        names.ENV_MODEL_DIR: add.mount_path,
     }
     return [{"name": name, "value": value} for name, value in values.items()]
 

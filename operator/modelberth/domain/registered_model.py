@@ -177,17 +177,12 @@ def links_verdict(observed: Observed) -> Verdict | None:
         version = observed.versions.get(name)
         artifact = observed.artifacts.get(str(dig(version, "spec", "artifact")))
         if version is not None and artifact is not None:
-            mismatch = targets.types_agree(AliasFacts(name, _as_alias(observed.model, name), version, artifact))
+            mismatch = targets.type_mismatch(observed.model, name, artifact, verb="link")
             if mismatch is not None:
-                return blocked(mismatch.reason, f"spec.links: {mismatch.message.replace('alias a', 'link a')}")
+                return blocked(mismatch.reason, f"spec.links: {mismatch.message}")
         elif missing is None:
             missing = waiting("VersionNotFound", f"spec.links: ModelVersion {name} does not exist in this namespace")
     return missing
-
-
-def _as_alias(model: Object, version: str) -> Object:
-    """The model as if an alias named after the version pointed at it: links are held to the aliases' policies."""
-    return {**model, "spec": {**model["spec"], "aliases": {version: {"version": version}}}}
 
 
 def summary(aliases: Mapping[str, Mapping[str, Any]]) -> str:

@@ -68,13 +68,18 @@ def artifact_exists(facts: AliasFacts) -> Verdict | None:
 
 
 def types_agree(facts: AliasFacts) -> Verdict | None:
-    """A model links versions of its own type only."""
-    ours, theirs = model_type(facts.model), model_type(facts.artifact)
+    """A model's aliases stand for versions of its own type only."""
+    return type_mismatch(facts.model, facts.wanted, facts.artifact, verb="alias")
+
+
+def type_mismatch(model: Object, version: str, artifact: Object | None, *, verb: str) -> Verdict | None:
+    """What is wrong with linking or aliasing (``verb``) a version of this artifact; None where the types agree."""
+    ours, theirs = model_type(model), model_type(artifact)
     if ours != theirs:
         return blocked(
             "TypeMismatch",
-            f"ModelVersion {facts.wanted} is of type {theirs}, RegisteredModel {name_of(facts.model)} of type {ours}: "
-            "alias a version of the model's own type",
+            f"ModelVersion {version} is of type {theirs}, RegisteredModel {name_of(model)} of type {ours}: "
+            f"{verb} a version of the model's own type",
         )
     return None
 
