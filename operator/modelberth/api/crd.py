@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from modelberth.api.kinds import Kind
+from modelberth.api.kind import Kind
 from modelberth.api.names import CATEGORY, GROUP, VERSION
 from modelberth.api.schema import Schema, structural
 

@@ -1,66 +1,14 @@
 """The kinds: what each is called, what `kubectl get` shows of it, and the rules over an object as a whole."""
 
-from dataclasses import dataclass
 from typing import Final
 
-from pydantic import BaseModel
-
-from modelberth.api.common import ARTIFACT_NAME_LIMIT, LABEL_LIMIT, LABEL_PATTERN, ObjectStatus, SpecModel, rule
+from modelberth.api.common import ARTIFACT_NAME_LIMIT, LABEL_LIMIT, rule
+from modelberth.api.kind import AGE_COLUMN, MESSAGE_COLUMN, READY_COLUMN, Column, Kind, short_name_rule
 from modelberth.api.model_artifact import ModelArtifactSpec, ModelArtifactStatus
 from modelberth.api.model_deployment import NAME_LIMIT, ModelDeploymentSpec, ModelDeploymentStatus
 from modelberth.api.model_version import ModelVersionSpec, ModelVersionStatus
 from modelberth.api.registered_model import RegisteredModelSpec, RegisteredModelStatus
 from modelberth.api.transfer_session import TransferSessionSpec, TransferSessionStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of `kubectl get`; those of priority 1 are shown with `-o wide` only."""
-
-    name: str
-    path: str
-    type: str = "string"
-    priority: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One custom resource."""
-
-    name: str
-    plural: str
-    short_name: str
-    description: str
-    spec: type[SpecModel]
-    status: type[ObjectStatus]
-    columns: tuple[Column, ...]
-    rules: tuple[dict[str, str], ...] = ()
-    selectable: tuple[str, ...] = ()
-    scales: bool = False
-
-    @property
-    def singular(self) -> str:
-        """The name for one, as in `kubectl get modelversion`."""
-        return self.name.lower()
-
-    @property
-    def parts(self) -> tuple[type[BaseModel], type[BaseModel]]:
-        """The models of spec and status."""
-        return self.spec, self.status
-
-
-_READY: Final = Column("Ready", '.status.conditions[?(@.type=="Ready")].status')
-_AGE: Final = Column("Age", ".metadata.creationTimestamp", "date")
-_MESSAGE: Final = Column("Message", '.status.conditions[?(@.type=="Ready")].message')
-
-
-def _short_name_rule(kind: str, limit: int) -> dict[str, str]:
-    return rule(
-        f"size(self.metadata.name) <= {limit} && self.metadata.name.matches('{LABEL_PATTERN}')",
-        f"metadata.name of a {kind} is 1 to {limit} lower case letters, digits and '-', because other names are built "
-        "from it; choose another name",
-    )
-
 
 MODEL_ARTIFACT: Final = Kind(
     name="ModelArtifact",
@@ -70,15 +18,15 @@ MODEL_ARTIFACT: Final = Kind(
     spec=ModelArtifactSpec,
     status=ModelArtifactStatus,
     columns=(
-        _READY,
+        READY_COLUMN,
         Column("Latest", ".status.latestVersion"),
         Column("Versions", ".status.versionCount", "integer"),
         Column("Bytes", ".status.logicalBytes", "integer", 1),
-        _AGE,
-        _MESSAGE,
+        AGE_COLUMN,
+        MESSAGE_COLUMN,
     ),
     rules=(
-        _short_name_rule("ModelArtifact", ARTIFACT_NAME_LIMIT),
+        short_name_rule("ModelArtifact", ARTIFACT_NAME_LIMIT),
         rule(
             "!has(self.spec.aliases) || self.spec.aliases.all(name, self.spec.aliases[name].version.substring(0,"
             " self.spec.aliases[name].version.lastIndexOf('-')) == self.metadata.name)",
@@ -97,14 +45,14 @@ MODEL_VERSION: Final = Kind(
     spec=ModelVersionSpec,
     status=ModelVersionStatus,
     columns=(
-        _READY,
+        READY_COLUMN,
         Column("Artifact", ".spec.artifact"),
         Column("Version", ".spec.version"),
         Column("Files", ".status.fileCount", "integer", 1),
         Column("Bytes", ".status.sizeBytes", "integer", 1),
         Column("Digest", ".status.digest", priority=1),
-        _AGE,
-        _MESSAGE,
+        AGE_COLUMN,
+        MESSAGE_COLUMN,
     ),
     rules=(
         rule(
@@ -123,8 +71,8 @@ REGISTERED_MODEL: Final = Kind(
     "ModelDeployments follow it.",
     spec=RegisteredModelSpec,
     status=RegisteredModelStatus,
-    columns=(_READY, Column("Aliases", ".status.summary"), _AGE, _MESSAGE),
-    rules=(_short_name_rule("RegisteredModel", LABEL_LIMIT),),
+    columns=(READY_COLUMN, Column("Aliases", ".status.summary"), AGE_COLUMN, MESSAGE_COLUMN),
+    rules=(short_name_rule("RegisteredModel", LABEL_LIMIT),),
 )
 
 MODEL_DEPLOYMENT: Final = Kind(
@@ -135,7 +83,7 @@ MODEL_DEPLOYMENT: Final = Kind(
     spec=ModelDeploymentSpec,
     status=ModelDeploymentStatus,
     columns=(
-        _READY,
+        READY_COLUMN,
         Column("Model", ".spec.model"),
         Column("Alias", ".spec.alias"),
         Column("Serves", ".status.serving"),
@@ -143,8 +91,8 @@ MODEL_DEPLOYMENT: Final = Kind(
         Column("Digest", ".status.desired.digest", priority=1),
         Column("Pods", ".status.readyReplicas", "integer"),
         Column("State", ".status.state"),
-        _AGE,
-        _MESSAGE,
+        AGE_COLUMN,
+        MESSAGE_COLUMN,
     ),
     rules=(
         rule(
@@ -165,15 +113,15 @@ TRANSFER_SESSION: Final = Kind(
     spec=TransferSessionSpec,
     status=TransferSessionStatus,
     columns=(
-        _READY,
+        READY_COLUMN,
         Column("Operation", ".spec.operation"),
         Column("User", ".spec.user"),
         Column("Artifact", ".spec.artifact"),
         Column("Expires", ".status.expiresAt"),
-        _AGE,
-        _MESSAGE,
+        AGE_COLUMN,
+        MESSAGE_COLUMN,
     ),
-    rules=(_short_name_rule("TransferSession", LABEL_LIMIT),),
+    rules=(short_name_rule("TransferSession", LABEL_LIMIT),),
 )
 
 KINDS: Final = (MODEL_ARTIFACT, MODEL_VERSION, REGISTERED_MODEL, MODEL_DEPLOYMENT, TRANSFER_SESSION)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from modelberth.api.crd import object_schema
-from modelberth.api.kinds import KINDS, Kind
+from modelberth.api.kind import Kind
+from modelberth.api.kinds import KINDS
 from modelberth.api.names import API_VERSION
 from modelberth.api.schema import Schema
 
