@@ -63,7 +63,7 @@ def new_store(cluster: RunningCluster) -> StoreAccess:
 def install_rights(cluster: RunningCluster) -> None:
     """The chart's accounts, roles and bindings; no part that runs."""
     if not cluster.kubectl("get", "namespace", RELEASE_NAMESPACE, "--ignore-not-found").stdout:
-        cluster.kubectl("create", "namespace", RELEASE_NAMESPACE)
+        cluster.make_namespace(RELEASE_NAMESPACE)
     helm = [
         str(cluster.bin / "helm"),
         "template",
@@ -233,7 +233,7 @@ def account_kubeconfig(cluster: RunningCluster, account: str) -> bytes:
 def new_namespace(cluster: RunningCluster) -> str:
     """A namespace of a test's own."""
     name = f"team-{uuid.uuid4().hex[:8]}"
-    cluster.kubectl("create", "namespace", name)
+    cluster.make_namespace(name)
     return name
 
 
@@ -246,10 +246,7 @@ def pod_token(cluster: RunningCluster, namespace: str, *, audience: str = AUDIEN
         "metadata": {"name": pod, "namespace": namespace},
         "spec": {"schedulerName": "none", "containers": [{"name": "server", "image": "localhost/none:1"}]},
     }
-    deadline = time.monotonic() + 10
-    while cluster.kubectl("apply", "-f-", input=json.dumps(template), check=False).returncode:
-        assert time.monotonic() < deadline, "the namespace has no default service account"
-        time.sleep(0.1)
+    cluster.kubectl("apply", "-f-", input=json.dumps(template))
     binding = ["--bound-object-kind=Pod", f"--bound-object-name={pod}"]
     made = cluster.kubectl("create", "token", "default", f"--namespace={namespace}", f"--audience={audience}", *binding)
     return made.stdout.strip()

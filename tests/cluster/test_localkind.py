@@ -57,7 +57,7 @@ def test_a_process_of_the_test_is_reached_through_the_service_proxy(
     with subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         assert server.stdout is not None
         port = int(server.stdout.readline())
-        control_plane.kubectl("create", "namespace", "published")
+        control_plane.make_namespace("published")
         control_plane.publish(port, namespace="published", service="web", port=80)
         answer = control_plane.kubectl("get", "--raw", "/api/v1/namespaces/published/services/web:80/proxy/").stdout
         server.terminate()

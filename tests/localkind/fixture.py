@@ -85,6 +85,16 @@ class RunningCluster:
             raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
         return done
 
+    def make_namespace(self, name: str) -> None:
+        """Make a namespace that is usable at once.
+
+        Its default service account is made in here: after an outage of the API server the controller that makes it
+        may wait for a minute before it watches again.
+        """
+        self.kubectl("create", "namespace", name)
+        made = self.kubectl("create", "serviceaccount", "default", f"--namespace={name}", check=False)
+        assert made.returncode == 0 or "already exists" in made.stderr, made.stderr
+
     def publish(self, process_port: int, *, namespace: str, service: str, port: int = 80, port_name: str = "") -> None:
         """Make a process of this machine, listening on all addresses, a Service of the cluster.
 
@@ -114,6 +124,12 @@ class RunningCluster:
         patch = f"--patch={json.dumps({'status': status})}"
         self.kubectl("patch", "pod", service, f"--namespace={namespace}", "--subresource=status", patch)
 
+    def ended(self) -> list[str]:
+        """The components that run no more, each with the last lines of its log: for the report of a failed test."""
+        running = json.loads(localkind("get", "info", f"--name={self.name}"))["pids"]
+        logs = Path(self.info["logs"])
+        return [f"{name} ended:\n{_end_of(logs / f'{name}.log')}" for name in self.info["pids"] if name not in running]
+
     def stop(self, component: str) -> None:
         """Kill one component, for example `kube-apiserver` or `minio`."""
         localkind("stop", component, f"--name={self.name}")
@@ -121,6 +137,10 @@ class RunningCluster:
     def start(self, component: str) -> None:
         """Start a component again that was stopped; it may take a moment until it answers."""
         localkind("start", component, f"--name={self.name}")
+
+
+def _end_of(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-20:])
 
 
 def localkind(*arguments: str) -> str:
