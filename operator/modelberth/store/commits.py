@@ -10,6 +10,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from modelberth.content.errors import FormatError
 from modelberth.content.layout import MAX_OBJECT_BYTES, Layout, Piece, StoredObject
@@ -36,6 +37,13 @@ class Incomplete(StoreError):  # noqa: N818 (named after what is)
         super().__init__(f"{len(self.missing)} objects are missing or wrong: upload them again and commit again")
 
 
+class _Committed(Enum):
+    """Why content has no layout that holds."""
+
+    NEVER = auto()
+    BROKEN = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """Digests that are missing or have the wrong size or checksum, and numbers of objects without a checksum."""
@@ -54,8 +62,9 @@ class Commits:
     async def commit(self, space: Space, digest: str, layout: Layout) -> ContentSummary:
         """Verify a layout and make its content committed.
 
-        Content that is committed and whole keeps the layout it has. One whose objects were lost or changed gets the
-        new layout: pushing the same bytes again is the mend.
+        Content that is committed and whole keeps the layout it has, also where another commit of it was quicker than
+        this one. Content whose objects were lost or changed gets the new layout: pushing the same bytes again is the
+        mend.
 
         Raises:
             NotFound: the tree was never stored.
@@ -63,25 +72,29 @@ class Commits:
             Incomplete: objects are missing, or have other bytes.
         """
         tree = await self.contents.tree(space, digest)
-        existing = await self._existing(space, tree)
-        if existing is not None and await self._is_whole(space, existing):
-            return summarise(tree, existing)
+        committed = await self._committed(space, tree)
+        if isinstance(committed, Layout):
+            return summarise(tree, committed)
         await asyncio.to_thread(layout.check_complete, tree)
         seen = await self._look(space, layout)
         wrong = await self._read(space, layout, seen.unproven, _packs(layout))
         if seen.missing or wrong:
             raise Incomplete({*seen.missing, *wrong})
         summary = summarise(tree, layout)
-        await self.contents.write_layout(space, layout, summary)
-        return summary
+        if await self.contents.write_layout(space, layout, summary, mend=committed is _Committed.BROKEN):
+            return summary
+        return await self.commit(space, digest, layout)  # another commit was quicker: its layout holds, if it is whole
 
-    async def _existing(self, space: Space, tree: Tree) -> Layout | None:
+    async def _committed(self, space: Space, tree: Tree) -> Layout | _Committed:
+        """The layout that holds, or what is the matter with it."""
         try:
             layout = await self.contents.layout(space, tree.digest)
             await asyncio.to_thread(layout.check_complete, tree)
-        except (NotFound, Tampered, FormatError):
-            return None
-        return layout
+        except NotFound:
+            return _Committed.NEVER
+        except (Tampered, FormatError):
+            return _Committed.BROKEN
+        return layout if await self._is_whole(space, layout) else _Committed.BROKEN
 
     async def _is_whole(self, space: Space, committed: Layout) -> bool:
         """Whether every object is still what it was when the layout was written; its packs were read then."""

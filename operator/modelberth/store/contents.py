@@ -74,11 +74,25 @@ class Contents:
         except FormatError as error:
             raise Tampered(keys.layout(space, digest), str(error)) from None
 
-    async def write_layout(self, space: Space, layout: Layout, summary: ContentSummary) -> None:
-        """Make content committed. The numbers go into the object's metadata, so that asking for them is one HEAD."""
+    async def write_layout(self, space: Space, layout: Layout, summary: ContentSummary, *, mend: bool) -> bool:
+        """Make content committed. The numbers go into the object's metadata, so that asking for them is one HEAD.
+
+        Args:
+            space: whose content.
+            layout: where the bytes lie, proven.
+            summary: its numbers.
+            mend: whether to write over the layout that is there, because it is broken.
+
+        Returns:
+            Whether the layout there is now this one; False where another one was quicker.
+        """
         numbers = (summary.file_count, summary.size_bytes, summary.stored_bytes)
         metadata = dict(zip(_COUNTS, map(str, numbers), strict=True))
-        await self.bucket.put(keys.layout(space, summary.digest), layout.to_bytes(), metadata=metadata)
+        key, body = keys.layout(space, summary.digest), layout.to_bytes()
+        if not mend:
+            return await self.bucket.put_if_absent(key, body, metadata=metadata)
+        await self.bucket.put(key, body, metadata=metadata)
+        return True
 
     async def summary(self, space: Space, digest: str) -> ContentSummary | None:
         """What is known of committed content; None where the layout is not there."""

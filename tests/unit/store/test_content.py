@@ -9,9 +9,10 @@ import pytest
 from modelberth.content.errors import FormatError, TooLarge
 from modelberth.content.layout import Layout
 from modelberth.content.tree import Tree
-from modelberth.store.commits import Incomplete
+from modelberth.store import keys
+from modelberth.store.commits import Commits, Incomplete
 from modelberth.store.connection import Endpoint
-from modelberth.store.contents import summarise
+from modelberth.store.contents import Contents, summarise
 from modelberth.store.errors import NotFound, StoreDenied, Tampered
 from modelberth.store.inline import pack_inline
 from modelberth.store.spaces import Spaces, space_of
@@ -277,6 +278,35 @@ class TestCommits:
         del s3.objects[space.prefix + content.layout.objects[0].key]
         await store.commits.commit(space, again.tree.digest, again.layout)
         assert await store.contents.layout(space, content.tree.digest) == again.layout
+
+    async def test_of_two_first_commits_one_layout_holds(self, store, space, content, s3):
+        """Readers may hold the first layout already: a slower commit of the same content keeps it, and succeeds."""
+        again = pack_inline(FILES)
+        for each in (content, again):
+            await self.upload(store, space, each)
+
+        class Slow(Contents):
+            async def write_layout(self, *arguments, **keywords):
+                await store.commits.commit(space, content.tree.digest, content.layout)
+                return await super().write_layout(*arguments, **keywords)
+
+        slow = Commits(store.contents.bucket, Slow(store.contents.bucket))
+        assert await slow.commit(space, again.tree.digest, again.layout) == summarise(content.tree, content.layout)
+        assert await store.contents.layout(space, content.tree.digest) == content.layout
+
+    async def test_a_broken_layout_that_was_quicker_is_mended(self, store, space, content, s3):
+        """What stands there by the time of the write is judged like what stood there before."""
+        await self.upload(store, space, content)
+
+        class Slow(Contents):
+            async def write_layout(self, *arguments, mend, **keywords):
+                if not mend:
+                    s3.objects[keys.layout(space, content.tree.digest)] = Stored(b"broken", {})
+                return await super().write_layout(*arguments, mend=mend, **keywords)
+
+        slow = Commits(store.contents.bucket, Slow(store.contents.bucket))
+        assert await slow.commit(space, content.tree.digest, content.layout) == summarise(content.tree, content.layout)
+        assert await store.contents.layout(space, content.tree.digest) == content.layout
 
     async def test_swapped_bytes_are_noticed(self, store, space, content, s3):
         """Committed content that got other bytes of the same size takes the layout of a new push, too."""
