@@ -109,7 +109,7 @@ class Fetcher:
             raise Damaged(self._name(wanted.object), "missing", "the store does not have it")
         if response.status == 416:
             raise Damaged(self._name(wanted.object), "truncated", f"it ends before byte {wanted.start + done}")
-        if response.status >= 400:
+        if response.status >= 300:  # a redirect too says nothing about the object: whatever stands in between sent it
             raise failure(self._name(wanted.object), response)
         size = _total(response) if _range(stored, wanted, done) else response.length
         if size is None:

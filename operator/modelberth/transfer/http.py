@@ -48,7 +48,7 @@ def describe(url: str) -> str:
 
 
 def failure(where: str, response: http.client.HTTPResponse) -> HttpFailure:
-    """The error for an answer of 400 or more; reads what is needed of its body."""
+    """The error for an answer of 300 or more; reads what is needed of its body."""
     code, reason = _words(response.read(_ERROR_BODY))
     return HttpFailure(where, response.status, code=code, reason=reason, retry_after=retry_after(response))
 
@@ -223,14 +223,14 @@ class Http:
         """One attempt at a request with a short answer.
 
         Returns:
-            The body of an answer below 400.
+            The body of an answer below 300.
 
         Raises:
-            HttpFailure: an answer of 400 or more.
+            HttpFailure: an answer of 300 or more; a redirect leads away from the server that was asked.
             Unreachable: no complete answer.
         """
         with self.send(method, url, headers=headers, body=body) as response:
-            if response.status >= 400:
+            if response.status >= 300:
                 raise failure(describe(url), response)
             answer = response.read(limit + 1)
             if len(answer) > limit:

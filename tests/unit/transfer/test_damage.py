@@ -3,7 +3,7 @@
 import pytest
 
 from modelberth.content.layout import Layout
-from modelberth.transfer.errors import Damaged, TransferError
+from modelberth.transfer.errors import Damaged, HttpFailure, TransferError
 from modelberth.transfer.fetch import Fetcher
 from modelberth.transfer.progress import Progress
 from modelberth.transfer.urls import UrlPages
@@ -80,6 +80,16 @@ def test_a_damaged_chunk_is_named_and_nothing_is_visible(pushed, fetch, tmp_path
         fetch(digest, tmp_path / "model")
     assert caught.value.kind == kind
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("status", [302, 307])
+def test_a_redirect_is_no_damage(pushed, fetch, registry, tmp_path, status):
+    """A proxy or a moved bucket answers so: nothing is known about the object, and nobody is told that it is broken."""
+    digest, _ = pushed
+    registry.faults = lambda method, kind, path: status if kind == "object" else None
+    with pytest.raises(HttpFailure) as caught:
+        fetch(digest, tmp_path / "model")
+    assert caught.value.status == status
 
 
 @pytest.mark.parametrize(("how", "kind"), [case for case in DAMAGES if case[0] is not swap])

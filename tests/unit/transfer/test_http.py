@@ -50,6 +50,13 @@ def http():
         yield made
 
 
+def test_a_redirect_is_an_error(http):
+    """It is not followed, for it would carry our credentials elsewhere; and its body is not the answer."""
+    moved = answer(b"moved", "302 Found", "Location: http://elsewhere/")
+    with server(moved) as (port, _), pytest.raises(HttpFailure, match="HTTP 302"):
+        http.call("GET", f"http://127.0.0.1:{port}/x")
+
+
 def test_a_url_is_shown_without_its_query_and_user():
     """What authorises is never shown."""
     assert describe(f"https://user:pass@host:9000/bucket/key?{QUERY}") == "https://host:9000/bucket/key"
