@@ -1,7 +1,8 @@
 """The Kubernetes API for the command line: a few plain calls with the user's own kubeconfig and rights."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self
 from urllib.parse import urlencode
 
@@ -27,20 +28,16 @@ class Cluster:
 
     def __init__(self, connection: Connection, *, patience: Patience | None = None) -> None:
         self.connection = connection
-        try:
+        with _in_words():
             tls = connection.tls()
-        except (ConfigurationError, CredentialsError) as error:
-            raise CommandError(str(error)) from None
         self.http = Http(tls=tls, timeout=60.0, proxy_for=lambda _: connection.proxy)
         self._patience = patience or Patience(seconds=30.0)
 
     @classmethod
     def connect(cls, kubeconfig: str | None, context: str | None) -> Self:
         """The cluster that kubectl would talk to."""
-        try:
+        with _in_words():
             return cls(load_connection(kubeconfig, context))
-        except (ConfigurationError, CredentialsError) as error:
-            raise CommandError(str(error)) from None
 
     def __enter__(self) -> Self:
         return self
@@ -55,10 +52,8 @@ class Cluster:
 
     def headers(self) -> Headers:
         """What proves who we are, for a request now."""
-        try:
+        with _in_words():
             return self.connection.headers()
-        except (ConfigurationError, CredentialsError) as error:
-            raise CommandError(str(error)) from None
 
     def user(self) -> str:
         """Who we are to the API server."""
@@ -124,11 +119,21 @@ class Cluster:
             except HttpFailure as error:
                 if error.status != 401:
                     raise
-                self.connection.refresh()
+                with _in_words():
+                    self.connection.refresh()
                 return attempt()
 
         answer: Object = json.loads(self._patience.run(attempt_with_fresh_credentials))
         return answer
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Failures of the kubeconfig and of its credentials, a plugin's also, as the one sentence that they are."""
+    try:
+        yield
+    except (ConfigurationError, CredentialsError) as error:
+        raise CommandError(str(error)) from None
 
 
 def dig(value: Mapping[str, Any] | None, *fields: str) -> Any:

@@ -12,6 +12,7 @@ from modelberth.cli.arguments import add_place, alias_address, positive, version
 from modelberth.cli.cluster import Cluster, dig
 from modelberth.cli.errors import CommandError
 from modelberth.cli.session import Place
+from modelberth.content.addresses import Address
 from modelberth.runtime.resources import MODEL_ARTIFACTS, REGISTERED_MODELS, Object
 
 _POLL_SECONDS = 1.0
@@ -39,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         namespace = address.namespace or place.namespace or cluster.namespace
         told = ""
         while True:
-            standing = look(_owner(cluster, namespace, address.name), address.alias, arguments.version)
+            standing = look(_owner(cluster, namespace, address), address.alias, arguments.version)
             if standing.is_reached:
                 print(f"{address} is {standing.version}")
                 return 0
@@ -83,8 +84,23 @@ def look(owner: Object, alias: str, version: str | None) -> Standing:
     )
 
 
-def _owner(cluster: Cluster, namespace: str, name: str) -> Object:
-    owner = cluster.get(REGISTERED_MODELS, namespace, name) or cluster.get(MODEL_ARTIFACTS, namespace, name)
-    if owner is None:
+def _owner(cluster: Cluster, namespace: str, address: Address) -> Object:
+    """The object whose alias is meant: the one that has it; while neither has it, the model, which may get it yet."""
+    name, alias = address.name, str(address.alias)
+    known = [
+        owner
+        for owner in (cluster.get(REGISTERED_MODELS, namespace, name), cluster.get(MODEL_ARTIFACTS, namespace, name))
+        if owner is not None
+    ]
+    if not known:
         raise CommandError(f"there is neither a RegisteredModel nor a ModelArtifact {name} in namespace {namespace}")
-    return owner
+    holders = [owner for owner in known if _has(owner, alias)]
+    if len(holders) > 1:
+        raise CommandError(
+            f"{name}:{alias} is an alias of RegisteredModel {name} and of ModelArtifact {name}: remove one of them"
+        )
+    return (holders or known)[0]
+
+
+def _has(owner: Object, alias: str) -> bool:
+    return any(dig(owner, part, "aliases", alias) is not None for part in ("spec", "status"))

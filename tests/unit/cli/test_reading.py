@@ -189,6 +189,34 @@ def test_wait_ends_when_the_version_is_served(cluster, run):
     assert run("wait", "digits:production")[0] == 0
 
 
+@pytest.fixture
+def namesakes(cluster):
+    """Says which aliases (alias → version, all served) a RegisteredModel and a ModelArtifact of one name have."""
+
+    def put(model, artifact):
+        for plural, owned in (("registeredmodels", model), ("modelartifacts", artifact)):
+            spec = {alias: {"version": version} for alias, version in owned.items()}
+            status = {alias: {"desired": version, "current": version} for alias, version in owned.items()}
+            cluster.put(plural, "mnist", {"aliases": spec}, {"aliases": status})
+
+    return put
+
+
+def test_wait_finds_the_alias_where_it_is(namesakes, run):
+    """A RegisteredModel of the same name does not hide the artifact's alias."""
+    namesakes({"production": "mnist-v0"}, {"stable": "mnist-v1"})
+    assert run("wait", "mnist:stable")[:2] == (0, "mnist:stable is mnist-v1\n")
+    assert run("wait", "mnist:production")[:2] == (0, "mnist:production is mnist-v0\n")
+
+
+def test_wait_does_not_choose_between_two_aliases(namesakes, run):
+    """As the registry resolves it: an error that names both."""
+    namesakes({"stable": "mnist-v0"}, {"stable": "mnist-v1"})
+    code, _, err = run("wait", "mnist:stable")
+    assert code == 1
+    assert "an alias of RegisteredModel mnist and of ModelArtifact mnist" in err
+
+
 @pytest.mark.parametrize(
     "case",
     [
