@@ -15,11 +15,10 @@ Neither an API server nor a store that is away ends it: what needs them is tried
 """
 
 import asyncio
-import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Coroutine, Iterator
 
 from modelberth.api import names
 from modelberth.domain.model_deployment import Surroundings
@@ -32,7 +31,7 @@ from modelberth.runtime.connection import ConfigurationError, Connection
 from modelberth.runtime.credentials import CredentialsError
 from modelberth.runtime.endpoints import serve_endpoints
 from modelberth.runtime.errors import ApiError
-from modelberth.runtime.events import EventRecorder
+from modelberth.runtime.events import EventRecorder, recording
 from modelberth.runtime.health import Health
 from modelberth.runtime.kube import KubeApi
 from modelberth.runtime.kube_client import KubeClient
@@ -173,6 +172,11 @@ async def _cluster_uid(kube: KubeApi) -> str:
         await asyncio.sleep(_RETRY_SECONDS)
 
 
+async def _as_part(sending: Awaitable[None]) -> None:
+    """A part of the process: its end, whatever it is, ends the others."""
+    await sending
+
+
 class _Operator:
     """The parts of one process, once the API server has answered."""
 
@@ -248,16 +252,12 @@ class _Operator:
             observe=self._metrics.request_done,
         )
         watcher.start()
-        recording = asyncio.ensure_future(self._recorder.run())
         try:
-            async with asyncio.TaskGroup() as group:
+            async with recording(self._recorder, flush_seconds=_FLUSH_SECONDS) as sending, asyncio.TaskGroup() as group:
                 group.create_task(self._comparer.run(), name="comparer")
                 group.create_task(election.run(self._act), name="election")
+                group.create_task(_as_part(sending), name="recorder")
         finally:
-            await self._recorder.flush(_FLUSH_SECONDS)
-            recording.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await recording
             await watcher.stop()
 
     async def _act(self) -> None:

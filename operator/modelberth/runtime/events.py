@@ -9,6 +9,8 @@ import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from modelberth.domain.redaction import redacted
@@ -173,6 +175,22 @@ class EventRecorder:
     @staticmethod
     def _dropped(note: _Note, error: ApiError) -> None:
         log.warning("event dropped", extra={"reason": note.reason, "error": str(error)})
+
+
+@asynccontextmanager
+async def recording(recorder: EventRecorder, *, flush_seconds: float) -> AsyncIterator[Awaitable[None]]:
+    """Send events while the context lasts, and at its end for `flush_seconds` what is noted by then.
+
+    Gives what to await beside the other parts of a process: it never returns, and raises what ended the sending.
+    """
+    sending = asyncio.ensure_future(recorder.run())
+    try:
+        yield asyncio.shield(sending)  # whoever awaits it may be cancelled before the last events are sent
+    finally:
+        if not sending.done():
+            await recorder.flush(flush_seconds)
+        sending.cancel()
+        await asyncio.wait([sending])
 
 
 def _cut(text: str) -> str:

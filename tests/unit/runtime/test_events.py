@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from modelberth.runtime.errors import ApiUnavailable, Conflict, Forbidden
-from modelberth.runtime.events import SERIES_SECONDS, EventRecorder
+from modelberth.runtime.events import SERIES_SECONDS, EventRecorder, recording
 from modelberth.runtime.resources import EVENTS, REGISTERED_MODELS
 from tests.unit.runtime.fakes import FakeClock, stored
 
@@ -145,6 +145,26 @@ async def test_notes_are_cut_and_redacted():
     assert len(long.encode()) <= 1024
     assert long.endswith("é…")
     assert "abcdefgh12345" not in secret
+
+
+async def test_the_end_of_the_sending_is_told():
+    """A bug in it ends the part that awaits it, and with it the process, instead of silencing events for ever."""
+    bench = Bench(KeyError("no uid"))
+    bench.recorder.event(MODEL, "Normal", "AliasMoved", "best: v1 → v2")
+    async with recording(bench.recorder, flush_seconds=5) as sending:
+        with pytest.raises(KeyError, match="no uid"):
+            await sending
+
+
+async def test_what_is_noted_at_the_end_is_still_sent():
+    """Also after whoever awaited the sending was cancelled, as all parts of an ending process are."""
+    bench = Bench()
+    async with recording(bench.recorder, flush_seconds=5) as sending:
+        part = asyncio.ensure_future(sending)
+        await asyncio.sleep(0)
+        part.cancel()
+        bench.recorder.event(MODEL, "Normal", "AliasMoved", "best: v1 → v2")
+    assert len(bench.events.created) == 1
 
 
 async def test_a_cluster_scoped_object_has_its_events_in_default():
