@@ -9,7 +9,7 @@ from modelberth.domain.verdicts import Event
 from modelberth.domain.writes import Verb, Write
 from modelberth.runtime.cache import Cache, resource_version_of
 from modelberth.runtime.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound
-from modelberth.runtime.kube import KubeApi
+from modelberth.runtime.kube import NO_VERSION, KubeApi
 from modelberth.runtime.resources import NAMESPACES, Key, Resource, resource_of
 
 
@@ -79,13 +79,6 @@ def _follow_on(write: Write, outcome: Outcome) -> Write:
     return Write(write.verb, {**write.body, "metadata": metadata}, write.manager)
 
 
-_NO_VERSION = "1"
-"""A resourceVersion that no object has: an apply that carries it creates, and conflicts with whatever stands there.
-
-Without it a claim would overwrite what another leader claimed meanwhile: both are the same field manager.
-"""
-
-
 async def _carry_out(write: Write, kube: KubeApi) -> Object | None:
     body = write.body
     resource, namespace, name = resource_of(body), namespace_of(body), name_of(body)
@@ -96,7 +89,7 @@ async def _carry_out(write: Write, kube: KubeApi) -> Object | None:
         case Verb.CREATE:
             return await _create_once(resource, namespace, body, kube)
         case Verb.CLAIM:
-            fenced = {**body, "metadata": {**body["metadata"], "resourceVersion": _NO_VERSION}}
+            fenced = {**body, "metadata": {**body["metadata"], "resourceVersion": NO_VERSION}}
             return await kube.apply(resource, namespace, name, fenced, manager=write.manager, force=False)
         case Verb.APPLY:
             return await kube.apply(resource, namespace, name, body, manager=write.manager)

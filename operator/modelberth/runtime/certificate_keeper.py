@@ -20,7 +20,7 @@ from modelberth.runtime.certificates import (
 )
 from modelberth.runtime.clock import Clock
 from modelberth.runtime.errors import ApiUnavailable
-from modelberth.runtime.kube import KubeApi
+from modelberth.runtime.kube import NO_VERSION, KubeApi
 from modelberth.runtime.resources import SECRETS, Key, Object
 
 AUTHORITY_SECRET = "modelberth-ca"  # noqa: S105 (a name)
@@ -121,8 +121,10 @@ class CertificateKeeper:
         }
         if stored is not None:
             body["metadata"] |= {field: stored["metadata"][field] for field in ("uid", "resourceVersion")}
-        # The first write is an apply too: only so a later one without a field takes that field away. Without force it
-        # takes nothing over from somebody who was quicker.
+        else:
+            body["metadata"]["resourceVersion"] = NO_VERSION
+        # The first write is an apply too: only so a later one without a field takes that field away. It takes nothing
+        # over from somebody who was quicker: neither from another replica nor, without force, from another manager.
         await self._kube.apply(SECRETS, self._namespace, name, body, manager=MANAGER, force=stored is not None)
 
 

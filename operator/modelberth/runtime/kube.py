@@ -9,7 +9,14 @@ from typing import Protocol
 
 from modelberth.runtime.resources import Key, Object, Resource
 
-__all__ = ["Key", "KubeApi", "Object", "Resource"]
+__all__ = ["NO_VERSION", "Key", "KubeApi", "Object", "Resource"]
+
+NO_VERSION = "1"
+"""A resourceVersion that no object has: an apply that carries it creates, and conflicts with whatever stands there.
+
+Without it an apply that means to create would overwrite what another replica made meanwhile: both are the same field
+manager, so that not even a lack of `force` holds it back.
+"""
 
 
 class KubeApi(Protocol):

@@ -13,12 +13,13 @@ from tests.unit.runtime.fakes import FakeClock
 
 
 class Secrets:
-    """One manager's applied Secrets: an apply replaces what it applied before."""
+    """One manager's applied Secrets: an apply replaces what it applied before; `meanwhile` is called before each."""
 
     def __init__(self):
         self.stored = {}
         self.writes = []
         self.trouble = None
+        self.meanwhile = lambda: None
 
     async def get(self, resource, namespace, name):
         assert (resource, namespace) == (SECRETS, "modelberth")
@@ -27,13 +28,17 @@ class Secrets:
     async def apply(self, resource, namespace, name, body, *, manager, force, **_):
         if self.trouble is not None:
             raise self.trouble
+        self.meanwhile()
         old = self.stored.get(name)
-        if old is not None:
-            assert body["metadata"]["resourceVersion"] == old["metadata"]["resourceVersion"]
-        elif force:
-            raise AssertionError("the first write takes nothing over")
+        if old is None:
+            assert not force, "the first write takes nothing over"
+        elif (
+            body["metadata"].get("resourceVersion", old["metadata"]["resourceVersion"])
+            != (old["metadata"]["resourceVersion"])
+        ):
+            raise Conflict(409, "Conflict", "the object has been modified")
         self.writes.append(name)
-        metadata = {**body["metadata"], "uid": "u", "resourceVersion": str(len(self.writes))}
+        metadata = {**body["metadata"], "uid": "u", "resourceVersion": str(100 + len(self.writes))}
         self.stored[name] = {**body, "metadata": metadata}
         return self.stored[name]
 
@@ -105,6 +110,21 @@ async def test_a_rotation_tells_the_bundle_before_it_is_needed(bench):
     assert data["previous.crt"] == old_ca
     assert "next.key" not in data
     assert data["tls.crt"] != old_ca
+
+
+async def test_of_two_replicas_that_begin_at_once_one_makes_the_ca(bench):
+    """What the slower one saw missing is there by the time it writes: the clients' trust is not replaced."""
+    await bench.look()
+    made = dict(bench.secrets.stored)
+    bench.restart()
+    bench.secrets.stored.clear()
+    bench.secrets.meanwhile = lambda: bench.secrets.stored.update(made)
+    with pytest.raises(Conflict):
+        await bench.look()
+    assert bench.secrets.stored == made
+    await bench.look()
+    assert bench.secrets.stored == made
+    assert bench.keeper.bundle.encode() == bench.data(AUTHORITY_SECRET)["ca.crt"]
 
 
 async def test_a_damaged_secret_is_made_anew(bench):
