@@ -28,7 +28,7 @@ def cluster(control_plane):
 def shop(cluster):
     """A namespace with two stored versions of mnist, aliased by nothing yet."""
     name = f"shop-{secrets.token_hex(3)}"
-    cluster.kubectl("create", "namespace", name)
+    cluster.make_namespace(name)
     _apply(cluster, name, _kind("ModelArtifact", "mnist", {}))
     for number, digest in DIGEST.items():
         spec = {"artifact": "mnist", "version": f"v{number}", "digest": digest, "source": {"pushed": {}}}
