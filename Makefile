@@ -12,6 +12,9 @@ LOCALKIND := tests/localkind/localkind
 IMAGES := .cache/images
 
 # The real kind where a Docker engine answers, else the one of this repository, which needs root and Linux.
+# Processes of one test run: one waits for real pods most of the time, the other computes.
+JOBS ?= 2
+
 KIND ?= $(shell if command -v kind >/dev/null && docker version >/dev/null 2>&1; then command -v kind; else echo $(CURDIR)/$(LOCALKIND); fi)
 TOOLS = $(shell $(LOCALKIND) path)
 
@@ -33,8 +36,8 @@ test: lint test-only ## everything that is checked: lint, then one pytest run ov
 # The last line is pytest's summary: nothing may follow it.
 .PHONY: test-only
 test-only: setup build
-	@echo "test: unit, simulation, cluster and e2e, in one run of pytest"
-	@$(BIN)/pytest --kind-bin "$(KIND)" --kind-kubectl-bin "$(TOOLS)/kubectl" $(PYTEST)
+	@echo "test: real pods beside simulation, cluster and unit, in one run of pytest"
+	@$(BIN)/pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder --kind-bin "$(KIND)" --kind-kubectl-bin "$(TOOLS)/kubectl" $(PYTEST)
 
 .PHONY: lint
 lint: setup build-helm ## formats, types, layers, drift of generated files, chart, shell scripts (a minute)
