@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from modelberth.registry.api_server import fetch
 from modelberth.registry.app import create_app
+from modelberth.registry.listening import listen
 from modelberth.registry.metrics import RegistryMetrics
 from modelberth.registry.peers import Peers
 from modelberth.registry.pods import Pods
@@ -73,8 +74,8 @@ async def serve(settings: RegistrySettings) -> None:
         else:
             tasks.append(asyncio.create_task(certificate.follow()))
         stack.push_async_callback(_end, tasks)
-        server = _Server(_config(app, settings, certificate.context if certificate else None))
-        await server.serve()
+        server = _Server(_config(app, certificate.context if certificate else None))
+        await server.serve([listen(settings.port, backlog=_BACKLOG)])
 
 
 async def _assemble(settings: RegistrySettings, stack: AsyncExitStack) -> tuple[FastAPI, Startup]:
@@ -120,11 +121,9 @@ def _peers(settings: RegistrySettings) -> Peers | None:
     return Peers(settings.peers, port=settings.port, server_name=settings.server_name, ca_file=ca_file)
 
 
-def _config(app: FastAPI, settings: RegistrySettings, context: ssl.SSLContext | None) -> uvicorn.Config:
+def _config(app: FastAPI, context: ssl.SSLContext | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        host="0.0.0.0",
-        port=settings.port,
         log_config=None,
         access_log=False,
         server_header=False,
