@@ -1,0 +1,4 @@
+"""What runs inside a training run's pod, and what lies where in the folder that its containers share."""
+
+HARNESS_FORMAT = 1
+"""Of what the harness does with a package. It is part of a run's key: a run of another format is no repetition."""

@@ -1,0 +1,505 @@
+"""The harness as the process that it is in a pod, over good packages and every bad one we could think of."""
+
+import ast
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.training.pod_folder import HARNESS
+
+
+def body(**methods):
+    """A train.py whose Main has the methods of GOOD, other bodies where given."""
+    lines = {"train": "pass", "save": 'open("model.txt", "w").write("m")', **methods}
+    text = "import os, sys, time, signal, subprocess, math\nclass Main:\n"
+    for name, code in lines.items():
+        arguments = "self" if name == "save" else "self, data_directory"
+        text += f"    def {name}({arguments}):\n" + "".join(f"        {line}\n" for line in code.splitlines())
+    return text
+
+
+def test_a_good_package_is_trained_evaluated_and_saved(pod):
+    """The outcome has metrics, phases in their order, the versions of what was installed, and it says so last."""
+    folder = pod()
+    ended = folder.run()
+    assert ended.code == 0, ended.output
+    assert ended.verdict == ("Succeeded", "")
+    assert ended.outcome["metrics"] == {"rows": 3.0}
+    assert [phase["name"] for phase in ended.outcome["phases"]] == ["Training", "Evaluating", "Saving"]
+    assert all(phase["seconds"] >= 0 and phase["startedAt"].endswith("Z") for phase in ended.outcome["phases"])
+    assert ended.phase["phases"] == ended.outcome["phases"]
+    assert ended.outcome["saved"] is True
+    assert ended.outcome["python"] == "{}.{}.{}".format(*sys.version_info[:3])
+    assert "pytest" in ended.outcome["packages"]
+    assert (folder.package / "model.txt").read_text() == "the model"
+
+
+def test_the_working_directory_is_the_package_and_neighbours_can_be_imported(pod):
+    """A package may have modules beside train.py, and finds its own files by relative paths."""
+    folder = pod("from helper import Main\n")
+    (folder.package / "helper.py").write_text(body(train="assert open('train.py')"))
+    assert folder.run().verdict == ("Succeeded", "")
+
+
+def test_process_data_comes_first_and_all_get_the_data_directory(pod):
+    """process_data(), train() and, without another one, evaluate() get the directory of the data."""
+    folder = pod(
+        body(
+            process_data="self.seen = [data_directory]",
+            train="self.seen.append(data_directory)",
+            evaluate="self.seen.append(data_directory); print(self.seen); return 1",
+        )
+    )
+    ended = folder.run()
+    assert ended.output.decode().strip() == str([str(folder.root / "data")] * 3)
+    assert ended.outcome["metrics"] == {"score": 1.0}
+
+
+def test_an_evaluation_dataset_is_what_evaluate_gets(pod):
+    """Where the run has one, it is not the training's data."""
+    folder = pod(body(evaluate="return {'value': float(open(data_directory + '/rows.csv').read())}"), evaluation=True)
+    assert folder.run().outcome["metrics"] == {"value": 4.0}
+
+
+def test_the_artifacts_directory_is_there(pod):
+    """What is written into it is no part of what save() left."""
+    write = "open(os.path.join(os.environ['artifacts_directory'], 'curve.txt'), 'w').write('1')"
+    folder = pod(body(train=write, save=write))
+    assert folder.run().verdict == ("Failed", "NothingSaved")
+    assert (folder.package / "artifacts" / "curve.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("train", "says"),
+    [
+        (None, "no file train.py"),
+        ("x = 1", "no class Main"),
+        ("Main = 3", "no class Main"),
+        ("def Main(): pass", "no class Main"),
+        ("class Main:\n    def save(self): pass", "no method train"),
+        ("class Main:\n    def train(self, data_directory): pass", "no method save"),
+        ("class Main\n    pass", "train.py, line 1"),
+        ("x = '\0'", "null byte"),
+        ("class Main:\n    def train(self): pass\n    def save(self): pass", "train(self, data_directory)"),
+        ("class Main:\n    def train(self, a, b): pass\n    def save(self): pass", "missing a required argument: 'b'"),
+        ("class Main:\n    def train(self, a): pass\n    def save(self, path): pass", "save(self)"),
+        ("class Main:\n    async def train(self, a): pass\n    def save(self): pass", "plain function"),
+        ("class Main:\n    def train(self, a): yield\n    def save(self): pass", "plain function"),
+        (body() + "    def evaluate(self): pass\n", "evaluate(self, data_directory)"),
+        (body() + "    def __init__(self, rate): pass\n", "Main()"),
+    ],
+)
+def test_a_bad_package_is_refused_by_name(pod, train, says):
+    """Whatever keeps Main's methods from being called is a BadPackage with the mend, before anything is trained."""
+    ended = pod(train).run()
+    assert ended.code == 1
+    assert ended.verdict == ("Failed", "BadPackage")
+    assert says in ended.outcome["message"]
+    assert ended.outcome["saved"] is False
+
+
+def test_a_syntax_error_in_a_neighbour_is_told_with_its_place(pod):
+    """Also of a module that train.py imports."""
+    folder = pod("import helper")
+    (folder.package / "helper.py").write_text("x = (\n")
+    assert "helper.py, line 1" in folder.run().outcome["message"]
+
+
+def test_an_exception_is_told_from_the_programs_own_frames_on(pod):
+    """The traceback begins at train.py, and nothing of the harness is in it."""
+    ended = pod(
+        body(train="self.deeper()\ndef f(): pass") + "    def deeper(self): raise ValueError('no rows')\n"
+    ).run()
+    assert ended.verdict == ("Failed", "UserException")
+    assert ended.outcome["message"] == "ValueError: no rows in train()"
+    lines = ended.outcome["traceback"]
+    assert lines[0] == "Traceback (most recent call last):"
+    assert "train.py" in lines[1]
+    assert lines[-1] == "ValueError: no rows"
+    assert "harness.py" not in "\n".join(lines)
+    assert b"ValueError: no rows" in ended.output
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("import nothing_of_this_name", "ModuleNotFoundError"),
+        ("raise ValueError('at import')", "ValueError: at import in train.py"),
+        (body(train="sys.exit()"), "sys.exit(None) in train()"),
+        (body(train="sys.exit(0)"), "sys.exit(0) in train()"),
+        (body(train="sys.exit('bad')"), "sys.exit('bad') in train()"),
+        (body(train="os._exit(0)"), "status 0 in train()"),
+        (body(train="os._exit(3)"), "status 3 in train()"),
+        (body(train="raise KeyboardInterrupt"), "KeyboardInterrupt in train()"),
+        (body(train="os.kill(os.getpid(), signal.SIGSEGV)"), "SIGSEGV in train()"),
+        (body(train="import ctypes; ctypes.string_at(0)"), "SIGSEGV in train()"),
+        (body(save="raise OSError('disk')"), "OSError: disk in save()"),
+        (body(process_data="1/0"), "ZeroDivisionError: division by zero in process_data()"),
+        (body(train="def f(n): return f(n + 1)\nf(0)"), "RecursionError"),
+        (body(train="class E(Exception):\n    def __str__(self): raise ValueError\nraise E"), "cannot be printed"),
+        (body(train="raise ValueError('\\udc80')"), "ValueError"),
+    ],
+)
+def test_an_end_before_the_end_is_a_failure_that_says_where(pod, code, says):
+    """Exceptions, exits in the middle and crashes: the outcome is written whatever the program does to itself."""
+    ended = pod(code).run()
+    assert ended.code == 1
+    assert ended.verdict == ("Failed", "UserException")
+    assert says in ended.outcome["message"]
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("float('nan')", "score is nan"),
+        ("{'loss': math.inf}", "loss is inf"),
+        ("{'loss': -math.inf}", "loss is -inf"),
+        ("None", "NoneType"),
+        ("True", "bool"),
+        ("'0.9'", "str"),
+        ("{'a': [1]}", "list"),
+        ("{'a': {'b': 1}}", "dict"),
+        ("{3: 1.0}", "3 is no name"),
+        ("{'': 1.0}", "no name of a metric"),
+        ("{'x' * 129: 1.0}", "no name of a metric"),
+        ("{str(n): 1.0 for n in range(300)}", "300 metrics"),
+        ("10 ** 400", "no number"),
+        ("1j", "complex"),
+    ],
+)
+def test_a_bad_metric_makes_no_version_and_loses_no_model(pod, value, says):
+    """It is told by name; save() has been called all the same."""
+    folder = pod(body(evaluate=f"return {value}"))
+    ended = folder.run()
+    assert ended.verdict == ("Failed", "BadMetric")
+    assert says in ended.outcome["message"]
+    assert ended.outcome["saved"] is True
+    assert ended.outcome["metrics"] == {}
+    assert (folder.package / "model.txt").exists()
+
+
+@pytest.mark.parametrize("value", ["3", "0.5", "__import__('decimal').Decimal('0.25')", "{'a': 1, 'b': 2.5}", "{}"])
+def test_whatever_is_a_number_is_a_metric(pod, value):
+    """Integers, and everything that turns into a float by itself."""
+    ended = pod(body(evaluate=f"return {value}")).run()
+    assert ended.verdict == ("Succeeded", "")
+    assert all(isinstance(number, float) for number in ended.outcome["metrics"].values())
+
+
+def test_an_evaluation_that_fails_loses_no_model(pod):
+    """save() is called after it; the run has failed."""
+    ended = pod(body(evaluate="raise ValueError('no test data')")).run()
+    assert ended.verdict == ("Failed", "UserException")
+    assert ended.outcome["saved"] is True
+
+
+@pytest.mark.parametrize(
+    "save",
+    [
+        "pass",
+        "open(os.environ['HOME'] + '/model.txt', 'w').write('m')",
+        "os.makedirs('__pycache__', exist_ok=True); open('__pycache__/x.pyc', 'w').write('m')",
+        "open('train.py').read()",
+    ],
+)
+def test_a_save_that_writes_nothing_is_told(pod, save):
+    """Nothing, something elsewhere, or only what is no content: there is no model."""
+    folder = pod(body(save=save))
+    ended = folder.run(HOME=str(folder.root / "home"))
+    assert ended.verdict == ("Failed", "NothingSaved")
+    assert "relative path" in ended.outcome["message"]
+
+
+@pytest.mark.parametrize(
+    "save",
+    [
+        "open('base.txt', 'w').write('base')",  # the same bytes again
+        "open('base.txt', 'r+').write('BASE'); os.utime('base.txt', ns=(1, 1))",
+        "os.remove('base.txt')",
+        "os.symlink('base.txt', 'best.txt')",
+        "os.makedirs('empty/folder')",
+        "os.rename('base.txt', 'other.txt')",
+    ],
+)
+def test_any_change_is_something_saved(pod, save):
+    """A model that came out the same was saved, too; changed times hide nothing."""
+    folder = pod(body(save=save))
+    (folder.package / "base.txt").write_text("base")
+    os.utime(folder.package / "base.txt", ns=(1, 1))
+    assert folder.run().verdict == ("Succeeded", "")
+
+
+def test_the_output_is_handed_on_byte_for_byte(pod):
+    """What is no UTF-8 arrives as it is, in the container's output and in the log, and both streams are one."""
+    folder = pod(body(train="os.write(1, b'\\xff\\x00\\xfe\\n'); os.write(2, b'error\\n')"))
+    ended = folder.run()
+    assert ended.output == b"\xff\x00\xfe\nerror\n"
+    assert folder.log() == ended.output
+
+
+def test_a_long_log_keeps_its_beginning_and_its_end(pod):
+    """The middle of more than 64 MiB is left out, in files whose numbers tell how much."""
+    folder = pod(body(train="for n in range(100): os.write(1, bytes([n]) * (1 << 20))"))
+    ended = folder.run()
+    mebi = 1 << 20
+    assert len(ended.output) == 100 * mebi
+    assert folder.log() == ended.output[: 8 * mebi]
+    segments = sorted(int(path.suffix[1:]) for path in (folder.root / "run").glob("log.*"))
+    kept = b"".join((folder.root / "run" / f"log.{number}").read_bytes() for number in segments)
+    assert segments == [4, 5, 6, 7]
+    assert kept == ended.output[8 * mebi + 3 * 14 * mebi :]
+
+
+def test_children_left_behind_are_ended(pod):
+    """A process that a program leaves behind, in a session of its own and deaf to SIGTERM, does not outlive it."""
+    child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)"
+    leave = f"""
+child = subprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.PIPE, start_new_session=True)
+child.stdout.readline()
+print(child.pid)
+"""
+    ended = pod(body(train=leave)).run()
+    assert ended.verdict == ("Succeeded", "")
+    assert not is_alive(int(ended.output))
+
+
+def test_orphans_are_ended_too(pod):
+    """A daemon that has detached itself by two forks is found all the same."""
+    daemon = """
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        open('daemon', 'w').write(str(os.getpid()))
+        time.sleep(600)
+    os._exit(0)
+os.wait()
+while not os.path.exists('daemon') or not open('daemon').read(): time.sleep(0.01)
+"""
+    folder = pod(body(train=daemon))
+    assert folder.run().verdict == ("Succeeded", "")
+    assert not is_alive(int((folder.package / "daemon").read_text()))
+
+
+def test_a_fork_that_comes_back_has_no_word(pod):
+    """A child that falls through train() neither saves nor ends the run."""
+    folder = pod(body(train="if os.fork() == 0: return\nos.wait()", save="open('saves', 'a').write('x')"))
+    assert folder.run().verdict == ("Succeeded", "")
+    assert (folder.package / "saves").read_text() == "x"
+
+
+def test_a_deadline_ends_a_program_that_listens(pod):
+    """SIGTERM first: it may tidy up, and cannot turn the end into a success."""
+    tidy = """
+def end(*_):
+    open('artifacts/tidied', 'w').close()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+while True: time.sleep(0.05)
+"""
+    folder = pod(body(train=tidy), deadline=0.5)
+    ended = folder.run()
+    assert ended.verdict == ("Failed", "DeadlineExceeded")
+    assert "train()" in ended.outcome["message"]
+    assert (folder.package / "artifacts" / "tidied").exists()
+
+
+def test_a_deadline_ends_a_program_that_does_not_listen(pod, tmp_path):
+    """SIGKILL after the grace, to its children, too."""
+    deaf = """
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if os.fork() == 0:
+    time.sleep(600)
+while True: time.sleep(600)
+"""
+    folder = pod(body(train=deaf), deadline=0.2)
+    shorten(folder, "DEADLINE_GRACE", 0.2)
+    assert folder.run().verdict == ("Failed", "DeadlineExceeded")
+
+
+def test_a_pod_that_is_told_to_end_tells_the_program(pod):
+    """SIGTERM goes on to it; the outcome says that it did not end by itself."""
+    folder = pod(body(train="print('up', flush=True)\nwhile True: time.sleep(0.05)"))
+    process = folder.start()
+    assert process.stdout.readline() == b"up\n"
+    process.send_signal(signal.SIGTERM)
+    ended = folder.wait(process)
+    assert ended.verdict == ("Failed", "Killed")
+
+
+def test_a_program_that_is_through_when_it_is_told_to_end_has_succeeded(pod):
+    """Who handles SIGTERM by saving and ending in good order loses nothing."""
+    stop = """
+self.stop = False
+def end(*_): self.stop = True
+signal.signal(signal.SIGTERM, end)
+print('up', flush=True)
+while not self.stop: time.sleep(0.02)
+"""
+    folder = pod(body(train=stop))
+    process = folder.start()
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    assert folder.wait(process).verdict == ("Succeeded", "")
+
+
+def test_a_kill_from_outside_is_told_as_such(pod):
+    """SIGKILL without the kernel's memory killer."""
+    assert pod(body(train="os.kill(os.getpid(), signal.SIGKILL)")).run().verdict == ("Failed", "Killed")
+
+
+def test_threads_that_do_not_end_do_not_hold_up_a_run_that_is_through(pod):
+    """After a grace the process is ended; save() had returned, so it is a success."""
+    folder = pod(
+        body(save="import threading\nthreading.Thread(target=time.sleep, args=(600,)).start()\nopen('m', 'w')")
+    )
+    shorten(folder, "EXIT_GRACE", 0.2)
+    assert folder.run().verdict == ("Succeeded", "")
+
+
+def test_secrets_are_cut_out_of_what_is_told(pod):
+    """The values of the variables that hold secrets stand neither in the message nor in the traceback."""
+    folder = pod(body(train="raise ValueError('login with ' + os.environ['TOKEN'])"))
+    ended = folder.run(TOKEN="hunter22", MODELBERTH_SECRET_ENVIRONMENT="TOKEN,OTHER")
+    told = str(ended.outcome["message"]) + "".join(ended.outcome["traceback"])
+    assert "hunter22" not in told
+    assert "login with [cut]" in told
+
+
+def test_a_long_traceback_keeps_its_ends(pod):
+    """A chain of functions of a thousand lines is told in sixty."""
+    text = "".join(f"def f{n}(): f{n + 1}()\n" for n in range(200)) + "def f200(): raise ValueError('deep')\n"
+    lines = pod(text + body(train="f0()")).run().outcome["traceback"]
+    assert len(lines) == 60
+    assert lines[0].startswith("Traceback")
+    assert lines[-1] == "ValueError: deep"
+
+
+def test_the_lock_is_held_until_the_outcome_is_written(pod):
+    """Whoever gets the lock finds the outcome, or knows that there will be none."""
+    folder = pod(body(train="print('up', flush=True)\nsys.stdin.read()\ntime.sleep(0.3)"))
+    process = folder.start()
+    process.stdout.readline()
+    assert (folder.root / "run" / "phase.json").exists()
+    taken = subprocess.run(["flock", "--nonblock", str(folder.root / "run" / "lock"), "true"], check=False)
+    assert taken.returncode == 1
+    done = "test -e " + str(folder.root / "run" / "outcome.json")
+    subprocess.run(["flock", str(folder.root / "run" / "lock"), "sh", "-c", done], check=True)
+    folder.wait(process)
+
+
+def test_the_syntax_is_that_of_the_oldest_python_that_is_told_so():
+    """Python 3.6 can read the file, so that it can say that it is too old."""
+    ast.parse(HARNESS.read_text(), feature_version=(3, 6))
+
+
+def is_alive(pid):
+    """Whether a process is there that is not merely waiting to be buried."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def shorten(folder, name, seconds):
+    """Give this pod's harness another grace."""
+    path = folder.root / "bin" / "harness.py"
+    text, count = re.subn(rf"^{name} = .*$", f"{name} = {seconds}", path.read_text(), flags=re.MULTILINE)
+    assert count == 1
+    path.write_text(text)
+
+
+def pythons():
+    """Other Pythons of this machine, by version."""
+    found = {}
+    places = [Path(path) for path in os.environ["PATH"].split(os.pathsep)]
+    places += Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/*/bin")
+    for minor in (6, 7, 8, 9, 10, 12, 13, 14):
+        for place in places:
+            path = shutil.which(f"python3.{minor}", path=str(place))
+            if path and f"3.{minor}" not in found and _answers(path, f"3.{minor}"):
+                found[f"3.{minor}"] = path
+    return found
+
+
+def _answers(path, version):
+    command = [path, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    return answer.stdout.strip() == version
+
+
+OTHERS = pythons()
+
+
+@pytest.mark.parametrize("version", ["3.9", "3.10", "3.12", "3.13", "3.14"])
+def test_it_runs_on_every_python_that_is_supported(pod, version):
+    """From 3.9 on; a machine without that Python skips and says so."""
+    if version not in OTHERS:
+        pytest.skip(f"no Python {version} on this machine")
+    ended = pod().run(OTHERS[version])
+    assert ended.verdict == ("Succeeded", ""), ended.output
+    assert ended.outcome["python"].startswith(version + ".")
+
+
+@pytest.mark.parametrize("version", ["3.9", "3.13"])
+def test_a_traceback_is_clean_on_every_python(pod, version):
+    """The harness' own frames are left out whatever they are called there."""
+    if version not in OTHERS:
+        pytest.skip(f"no Python {version} on this machine")
+    lines = pod(body(train="raise ValueError('x')")).run(OTHERS[version]).outcome["traceback"]
+    assert "harness.py" not in "".join(lines)
+    assert lines[-1] == "ValueError: x"
+
+
+@pytest.mark.parametrize("version", ["3.6", "3.7", "3.8"])
+def test_a_python_that_is_too_old_is_told_so(pod, version):
+    """By version, in the log and in the outcome, instead of by a syntax error."""
+    if version not in OTHERS:
+        pytest.skip(f"no Python {version} on this machine")
+    ended = pod().run(OTHERS[version])
+    assert ended.code == 1
+    assert ended.verdict == ("Failed", "PythonTooOld")
+    assert f"Python 3.9 or newer is needed, this is {version}" in ended.outcome["message"]
+
+
+@pytest.fixture(scope="module")
+def harness():
+    """The file as a module, for what no test can bring about in a process."""
+    spec = importlib.util.spec_from_file_location("harness", HARNESS)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    "text", ["low 0\nhigh 0\noom 3\noom_kill 2\noom_group_kill 0\n", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"]
+)
+def test_both_versions_of_cgroups_tell_of_kills(harness, tmp_path, text):
+    """memory.events and memory.oom_control are read alike; without either nothing is claimed."""
+    (tmp_path / "counter").write_text(text)
+    assert harness.oom_kills((str(tmp_path / "none"), str(tmp_path / "counter"))) == 2
+    assert harness.oom_kills((str(tmp_path / "none"),)) == 0
+
+
+@pytest.mark.parametrize("word", [{}, {"reason": "UserException", "message": "worker died", "traceback": ["w"]}])
+def test_a_kill_for_memory_is_out_of_memory(harness, word):
+    """Of the program itself, or of a worker that it cannot go on without; its traceback stays."""
+    said = harness.Said()
+    said.take({"step": "train()", **word})
+    verdict = harness.judge(said, status=signal.SIGKILL, stopped="", killed_for_memory=True)
+    assert verdict["reason"] == "OutOfMemory"
+    assert "resources.limits.memory" in verdict["message"]
+    assert verdict["traceback"] == word.get("traceback", [])
+
+
+def test_a_worker_killed_for_memory_does_not_undo_a_success(harness):
+    """What was saved was saved."""
+    said = harness.Said()
+    said.take({"through": True})
+    assert harness.judge(said, status=0, stopped="", killed_for_memory=True)["status"] == "Succeeded"
