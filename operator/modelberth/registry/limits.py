@@ -12,49 +12,58 @@ _REMEMBERED = 10_000
 
 
 class RateLimit:
-    """A token bucket for each namespace (of one replica).
+    """A token bucket for each namespace, or each of what `each` says (of one replica).
 
     Args:
         per_second: what a namespace may ask for, on average.
         burst: how far it may go beyond for a moment.
+        each: what the names are of that are counted, for messages.
         monotonic: seconds since some point.
     """
 
-    def __init__(self, *, per_second: float, burst: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        per_second: float,
+        burst: float,
+        each: str = "namespace",
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._per_second = per_second
         self._burst = burst
+        self._each = each
         self._monotonic = monotonic
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, namespace: str) -> None:
+    def take(self, name: str) -> None:
         """Count one request.
 
         Raises:
             Problem: 429, with the seconds to wait.
         """
-        left = self._available(namespace)
+        left = self._available(name)
         if left < 1:
-            raise busy(f"too many requests for namespace {namespace}: slow down", (1 - left) / self._per_second)
-        self._remember(namespace, left - 1)
+            raise busy(f"too many requests for {self._each} {name}: slow down", (1 - left) / self._per_second)
+        self._remember(name, left - 1)
 
-    def check(self, namespace: str) -> None:
+    def check(self, name: str) -> None:
         """Refuse without counting.
 
         Raises:
             Problem: 429, where nothing is left.
         """
-        left = self._available(namespace)
+        left = self._available(name)
         if left < 1:
-            raise busy(f"too many refused requests for namespace {namespace}: wait", (1 - left) / self._per_second)
+            raise busy(f"too many refused requests for {self._each} {name}: wait", (1 - left) / self._per_second)
 
-    def _available(self, namespace: str) -> float:
+    def _available(self, name: str) -> float:
         now = self._monotonic()
-        left, since = self._left.get(namespace, (self._burst, now))
+        left, since = self._left.get(name, (self._burst, now))
         return min(self._burst, left + (now - since) * self._per_second)
 
-    def _remember(self, namespace: str, left: float) -> None:
-        self._left[namespace] = (left, self._monotonic())
-        self._left.move_to_end(namespace)
+    def _remember(self, name: str, left: float) -> None:
+        self._left[name] = (left, self._monotonic())
+        self._left.move_to_end(name)
         while len(self._left) > _REMEMBERED:
             self._left.popitem(last=False)
 

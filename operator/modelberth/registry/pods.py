@@ -2,19 +2,25 @@
 
 import hashlib
 import time
+from collections.abc import Callable
 from typing import Any
 
 from modelberth.api.names import AUDIENCE, CONTENT_SUBRESOURCE, GROUP, NAMESPACE_PODS_GROUP
 from modelberth.registry.caches import AgingCache
 from modelberth.registry.callers import PodCaller
+from modelberth.registry.limits import RateLimit
 from modelberth.registry.problems import unauthorized
 from modelberth.registry.tokens import TokenVerifier
 from modelberth.runtime.kube import KubeApi
 from modelberth.runtime.resources import MODEL_DEPLOYMENTS, MODEL_VERSIONS, SUBJECT_ACCESS_REVIEWS, TOKEN_REVIEWS
 
 POSITIVE_SECONDS = 30.0
-"""How long a yes of the API server counts. A no is asked again each time."""
+"""How long a yes of the API server counts."""
+NEGATIVE_SECONDS = 3.0
+"""How long a no counts: a right that is given takes effect soon, and who asks without end costs next to nothing."""
 _REMEMBERED = 20_000
+_Question = tuple[PodCaller, str, str]
+"""Who asks, for which resource, in which namespace."""
 
 
 class Pods:
@@ -23,14 +29,22 @@ class Pods:
     Args:
         kube: the API server.
         verifier: refuses forged tokens before the API server hears of them.
+        monotonic: seconds since some point.
     """
 
-    def __init__(self, kube: KubeApi, verifier: TokenVerifier) -> None:
+    def __init__(
+        self, kube: KubeApi, verifier: TokenVerifier, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._kube = kube
         self._verifier = verifier
         self._known: AgingCache[str, PodCaller] = AgingCache(seconds=POSITIVE_SECONDS, weight=_REMEMBERED)
-        self._allowed: AgingCache[tuple[PodCaller, str, str], bool] = AgingCache(
-            seconds=POSITIVE_SECONDS, weight=_REMEMBERED
+        # A no that is remembered does not help against who asks for another namespace each time.
+        self._refusals = RateLimit(per_second=5, burst=50, each="pod", monotonic=monotonic)
+        self._allowed: AgingCache[_Question, bool] = AgingCache(
+            seconds=POSITIVE_SECONDS, weight=_REMEMBERED, monotonic=monotonic
+        )
+        self._denied: AgingCache[_Question, bool] = AgingCache(
+            seconds=NEGATIVE_SECONDS, weight=_REMEMBERED, monotonic=monotonic
         )
 
     async def authenticate(self, token: str) -> PodCaller:
@@ -82,6 +96,9 @@ class Pods:
         key = (caller, attributes["resource"], attributes.get("namespace", ""))
         if self._allowed.get(key):
             return True
+        if self._denied.get(key):
+            return False
+        self._refusals.check(_pod_of(caller))
         spec: dict[str, Any] = {
             "user": caller.user,
             "uid": caller.uid,
@@ -91,6 +108,12 @@ class Pods:
         }
         review = await self._kube.create(SUBJECT_ACCESS_REVIEWS, None, {"spec": spec})
         allowed = (review.get("status") or {}).get("allowed") is True
-        if allowed:
-            self._allowed.put(key, value=True)
+        (self._allowed if allowed else self._denied).put(key, value=True)
+        if not allowed:
+            self._refusals.take(_pod_of(caller))
         return allowed
+
+
+def _pod_of(caller: PodCaller) -> str:
+    """Names the pod; of a token that is bound to none, the account."""
+    return f"{caller.pod} of {caller.user}" if caller.pod else caller.user

@@ -115,9 +115,10 @@ class World:
         self.kube.add_namespace("team")
         self.issuer = Issuer()
         self.now = START
+        self.elapsed = 0.0
         self.store = ContentStore(bucket, "cluster")
         self.services = Services(
-            pods=Pods(self.kube, TokenVerifier(self.issuer)),
+            pods=Pods(self.kube, TokenVerifier(self.issuer), monotonic=lambda: self.elapsed),
             sessions=Sessions(self.kube, now=lambda: self.now),
             endpoints=Endpoints(Endpoint("http://inside:9000"), Endpoint("https://outside.example")),
             metrics=RegistryMetrics(),

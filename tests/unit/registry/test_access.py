@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from modelberth.registry.callers import PodCaller
+from modelberth.registry.pods import NEGATIVE_SECONDS
 from modelberth.registry.problems import Problem
 from modelberth.registry.tokens import TokenVerifier
 from modelberth.runtime.errors import ApiUnavailable
@@ -125,12 +126,26 @@ class TestPods:
                 assert (await http.get(TREE)).status_code == 404
         assert world.kube.count(TOKEN_REVIEWS) == world.kube.count(SUBJECT_ACCESS_REVIEWS) == 1
 
-    async def test_a_no_is_not_remembered(self, world):
-        """A right that is given takes effect with the next request."""
+    async def test_a_no_is_remembered_for_seconds(self, world):
+        """Who is refused and asks again and again costs one review; a right that is given takes effect soon."""
         world.kube.allowed = lambda spec: False
         async with world.client(**world.pod()) as http:
-            assert (await http.get(TREE)).status_code == 403
+            for _ in range(20):
+                assert (await http.get(TREE)).status_code == 403
+            assert world.kube.count(SUBJECT_ACCESS_REVIEWS) == 1
             world.kube.allowed = lambda spec: True
+            world.elapsed += NEGATIVE_SECONDS
+            assert (await http.get(TREE)).status_code == 404
+
+    async def test_asking_for_every_namespace_ends(self, world):
+        """A pod that is refused everywhere is told to wait; its neighbours are not held up."""
+        world.kube.allowed = lambda spec: spec["resourceAttributes"]["namespace"] == "team"
+        prober, neighbour = world.pod(pod="prober"), world.pod(pod="neighbour")
+        async with world.client(**prober) as http:
+            answers = [await http.get(TREE.replace("team", f"team-{number}")) for number in range(60)]
+        assert [answer.status_code for answer in answers] == [403] * 50 + [429] * 10
+        assert int(answers[-1].headers["Retry-After"]) >= 1
+        async with world.client(**neighbour) as http:
             assert (await http.get(TREE)).status_code == 404
 
     async def test_unauthenticated_by_the_api_server(self, world):
