@@ -13,7 +13,7 @@ from modelberth.store.types import AliasEntry, ContentSummary, Reservation, Spac
 
 
 class MemoryStore:
-    """A StorePort over dictionaries; content counts as stored once it is in ``contents``."""
+    """A StorePort over dictionaries; content counts as stored, for every family, once it is in ``contents``."""
 
     def __init__(self):
         self.contents, self.records, self.entries = {}, {}, {}
@@ -21,18 +21,24 @@ class MemoryStore:
     async def space(self, namespace, namespace_uid):
         return Space(namespace_uid, namespace, namespace_uid)
 
-    async def version_record(self, space, artifact, version):
-        return self.records.get((space.id, artifact, version))
+    async def version_record(self, space, collection, version):
+        return self.records.get((space.id, collection, version))
 
     async def reserve_version(self, space, new):
-        key = (space.id, new.artifact, new.version)
+        key = (space.id, new.collection, new.version)
         created = key not in self.records
         if created:
-            self.records[key] = VersionRecord(new.artifact, new.version, new.digest, "2026-01-01T00:00:00Z", "tester")
+            self.records[key] = VersionRecord(new.collection, new.version, new.digest, "2026-01-01T00:00:00Z", "tester")
         return Reservation(self.records[key], created)
 
     async def content(self, space, digest):
         return self.contents.get(digest)
+
+    async def mark_content(self, space, family, digest):
+        pass
+
+    async def has_family(self, space, family, digest):
+        return True
 
     async def put_inline(self, space, files):
         size = sum(map(len, files.values()))

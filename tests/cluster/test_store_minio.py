@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from modelberth.content.collections import artifact
 from modelberth.registry.bootstrap import read_setup, run
 from modelberth.store.bucket import Bucket
 from modelberth.store.connection import Endpoint
@@ -111,7 +112,7 @@ async def test_lost_answers(access):
         try:
             store = ContentStore(lossy, "cluster")
             space = await store.space("lossy", f"uid-{time.time_ns()}")
-            reservation = await store.reserve_version(space, NewVersion("mnist", DIGEST, "me"))
+            reservation = await store.reserve_version(space, NewVersion(artifact("mnist"), DIGEST, "me"))
         finally:
             lossy.close()
     assert (reservation.created, reservation.record.version) == (True, "v0")

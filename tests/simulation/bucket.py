@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, Protocol
 
+from modelberth.content.collections import Collection, Family
 from modelberth.content.versions import Version, first_version
 from modelberth.store.errors import VersionTaken
 from modelberth.store.types import (
@@ -46,31 +47,37 @@ class Bucket:
     """What lies in the store."""
 
     def __init__(self) -> None:
-        self.records: dict[tuple[str, str, str], VersionRecord] = {}
+        self.records: dict[tuple[str, Collection, str], VersionRecord] = {}
+        self.families: set[tuple[str, Family, str]] = set()
         self.contents: dict[tuple[str, str], ContentSummary] = {}
         self.aliases: dict[tuple[str, str, str], list[AliasEntry]] = {}
         self.writes = 0
 
+    def push(self, space: str, family: Family, digest: str) -> None:
+        """Somebody of a family sends content, every byte of it proven."""
+        self.commit(space, digest)
+        self.families.add((space, family, digest))
+
     def commit(self, space: str, digest: str) -> ContentSummary:
-        """Content arrives, every byte of it proven."""
+        """Content arrives."""
         summary = ContentSummary(digest=digest, file_count=1, size_bytes=_SIZE, stored_bytes=_SIZE)
         return self.contents.setdefault((space, digest), summary)
 
     def reserve(self, space: str, new: NewVersion) -> Reservation:
         """Write a record if there is none; without a number, the version that has the content or the next one."""
-        known = self.numbers(space, new.artifact)
+        known = self.numbers(space, new.collection)
         if new.version is None:
-            same = self.find(space, new.artifact, new.digest)
+            same = self.find(space, new.collection, new.digest)
             if same is not None:
-                return Reservation(self.records[space, new.artifact, same], created=False)
+                return Reservation(self.records[space, new.collection, same], created=False)
         number = new.version or str(Version.parse(known[-1]).next() if known else first_version(new.versioning))
-        there = self.records.get((space, new.artifact, number))
+        there = self.records.get((space, new.collection, number))
         if there is not None:
             if there.digest != new.digest:
-                raise VersionTaken(new.artifact, number, there.digest)
+                raise VersionTaken(new.collection, number, there.digest)
             return Reservation(there, created=False)
         record = VersionRecord(
-            artifact=new.artifact,
+            collection=new.collection,
             version=number,
             digest=new.digest,
             created_at="2026-01-31T12:00:00Z",
@@ -78,18 +85,18 @@ class Bucket:
             source=new.source,
             spec=new.spec,
         )
-        self.records[space, new.artifact, number] = record
+        self.records[space, new.collection, number] = record
         self.writes += 1
         return Reservation(record, created=True)
 
-    def numbers(self, space: str, artifact: str) -> list[str]:
-        """Every version number of an artifact, ascending."""
-        found = [number for where, name, number in self.records if (where, name) == (space, artifact)]
+    def numbers(self, space: str, collection: Collection) -> list[str]:
+        """Every version number of a collection, ascending."""
+        found = [number for where, name, number in self.records if (where, name) == (space, collection)]
         return sorted(found, key=Version.parse)
 
-    def find(self, space: str, artifact: str, digest: str) -> str | None:
+    def find(self, space: str, collection: Collection, digest: str) -> str | None:
         """The first version with this content."""
-        of_digest = (n for n in self.numbers(space, artifact) if self.records[space, artifact, n].digest == digest)
+        of_digest = (n for n in self.numbers(space, collection) if self.records[space, collection, n].digest == digest)
         return next(of_digest, None)
 
     def put_entry(self, space: str, entry: AliasEntry) -> AliasEntry:
@@ -121,30 +128,32 @@ class GatedStore:
         """Made from the uid: no request is needed once the space is known."""
         return Space(id=f"space-of-{namespace_uid}", namespace=namespace, namespace_uid=namespace_uid)
 
-    async def version_record(self, space: Space, artifact: str, version: str) -> VersionRecord | None:
+    async def version_record(self, space: Space, collection: Collection, version: str) -> VersionRecord | None:
         record: VersionRecord | None = await self._ask(
-            f"record {artifact}:{version}", lambda: self._bucket.records.get((space.id, artifact, version))
+            f"record {collection}:{version}", lambda: self._bucket.records.get((space.id, collection, version))
         )
         return record
 
     async def reserve_version(self, space: Space, new: NewVersion) -> Reservation:
         reservation: Reservation = await self._ask(
-            f"reserve {new.artifact}:{new.version}", lambda: self._bucket.reserve(space.id, new), is_write=True
+            f"reserve {new.collection}:{new.version}", lambda: self._bucket.reserve(space.id, new), is_write=True
         )
         return reservation
 
-    async def find_by_digest(self, space: Space, artifact: str, digest: str) -> str | None:
+    async def find_by_digest(self, space: Space, collection: Collection, digest: str) -> str | None:
         found: str | None = await self._ask(
-            f"find {artifact} {digest[:15]}", lambda: self._bucket.find(space.id, artifact, digest)
+            f"find {collection} {digest[:15]}", lambda: self._bucket.find(space.id, collection, digest)
         )
         return found
 
-    async def latest_version(self, space: Space, artifact: str) -> str | None:
-        numbers = await self.versions(space, artifact)
+    async def latest_version(self, space: Space, collection: Collection) -> str | None:
+        numbers = await self.versions(space, collection)
         return numbers[-1] if numbers else None
 
-    async def versions(self, space: Space, artifact: str) -> list[str]:
-        found: list[str] = await self._ask(f"versions of {artifact}", lambda: self._bucket.numbers(space.id, artifact))
+    async def versions(self, space: Space, collection: Collection) -> list[str]:
+        found: list[str] = await self._ask(
+            f"versions of {collection}", lambda: self._bucket.numbers(space.id, collection)
+        )
         return found
 
     async def content(self, space: Space, digest: str) -> ContentSummary | None:
@@ -152,6 +161,19 @@ class GatedStore:
             f"content {digest[:15]}", lambda: self._bucket.contents.get((space.id, digest))
         )
         return summary
+
+    async def mark_content(self, space: Space, family: Family, digest: str) -> None:
+        await self._ask(
+            f"mark {family} {digest[:15]}",
+            lambda: self._bucket.families.add((space.id, family, digest)),
+            is_write=True,
+        )
+
+    async def has_family(self, space: Space, family: Family, digest: str) -> bool:
+        found: bool = await self._ask(
+            f"is {family} {digest[:15]}", lambda: (space.id, family, digest) in self._bucket.families
+        )
+        return found
 
     async def put_inline(self, space: Space, files: Mapping[str, bytes]) -> ContentSummary:
         digest = digest_of(repr(sorted(files.items())))

@@ -6,6 +6,7 @@ Nothing of the operator's own decisions is used here; that is the point.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from modelberth.content import collections
 from modelberth.runtime.clock import parse_rfc3339
 from modelberth.runtime.resources import (
     DEPLOYMENTS,
@@ -68,8 +69,8 @@ def _version(world: World, version: Object) -> Iterator[str]:
     yield from _seen(version)
     spec, status = version["spec"], version.get("status") or {}
     digest = _content_of(spec)
-    record = world.bucket.records.get((world.space, spec["artifact"], spec["version"]))
-    is_stored = (world.space, digest) in world.bucket.contents
+    record = world.bucket.records.get((world.space, collections.artifact(spec["artifact"]), spec["version"]))
+    is_stored = (world.space, "models", digest) in world.bucket.families
     is_right = is_stored and record is not None and record.digest == digest and _artifact_of(world, version) is not None
     if is_right != (condition(version, "Ready") == "True"):
         yield f"{_named(version)}: Ready is {condition(version, 'Ready')}, ought to be {is_right}: {_words(version)}"

@@ -73,8 +73,8 @@ def record_overwritten(patch: Patch) -> None:
 
     def reserve(self: bucket.Bucket, space: str, new: NewVersion) -> Reservation:
         number = str(new.version)
-        record = VersionRecord(new.artifact, number, new.digest, "2026-01-31T12:00:00Z", new.created_by)
-        self.records[space, new.artifact, number] = record
+        record = VersionRecord(new.collection, number, new.digest, "2026-01-31T12:00:00Z", new.created_by)
+        self.records[space, new.collection, number] = record
         self.writes += 1
         return Reservation(record, created=True)
 

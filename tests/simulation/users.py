@@ -6,6 +6,7 @@ Every edit is one action; those that the API server refuses are refused here too
 import random
 from collections.abc import Callable
 
+from modelberth.content.collections import artifact as artifact_named
 from modelberth.runtime.errors import ApiError
 from modelberth.runtime.resources import (
     DEPLOYMENTS,
@@ -61,7 +62,7 @@ class Users:
     def push(self, artifact: str, number: str) -> bool:
         """What `modelberth push` does: content, record, object."""
         digest = digest_of(f"{artifact} {number}")
-        self._world.bucket.commit(self._world.space, digest)
+        self._world.bucket.push(self._world.space, "models", digest)
         self._reserve(artifact, number, digest)
         return self._version(artifact, number, {"pushed": {}}, digest)
 
@@ -71,7 +72,7 @@ class Users:
 
     def upload(self, artifact: str, number: str) -> bool:
         """The content of a declared version arrives."""
-        self._world.bucket.commit(self._world.space, digest_of(f"{artifact} {number}"))
+        self._world.bucket.push(self._world.space, "models", digest_of(f"{artifact} {number}"))
         return True
 
     def inline(self, artifact: str, number: str) -> bool:
@@ -80,7 +81,7 @@ class Users:
     def clash(self, artifact: str, number: str) -> bool:
         """Other content under a number that is taken, or is taken by this."""
         digest = digest_of(f"other {artifact} {number}")
-        self._world.bucket.commit(self._world.space, digest)
+        self._world.bucket.push(self._world.space, "models", digest)
         self._reserve(artifact, number, digest)
         return self._version(artifact, number, {"pushed": {}}, digest)
 
@@ -193,7 +194,8 @@ class Users:
     def _reserve(self, artifact: str, number: str, digest: str) -> None:
         try:
             self._world.bucket.reserve(
-                self._world.space, NewVersion(artifact=artifact, version=number, digest=digest, created_by="user")
+                self._world.space,
+                NewVersion(artifact_named(artifact), version=number, digest=digest, created_by="user"),
             )
         except VersionTaken:
             return  # the object will say so

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Mapping
 
 from modelberth.api import names
+from modelberth.content.collections import artifact
 from modelberth.content.errors import FormatError
 from modelberth.domain import model_version
 from modelberth.domain.model_version import Stored
@@ -57,8 +58,8 @@ class ModelVersionReconciler:
     async def _judge(self, version: Object) -> tuple[Verdict, Stored | None]:
         if model_version.is_settled(version):
             return Verdict("Ready", Standing.READY, "Ready", ""), None
-        artifact = self._cache.get(MODEL_ARTIFACTS, namespace_of(version), str(dig(version, "spec", "artifact")))
-        fault = model_version.judge_artifact(version, artifact)
+        holder = self._cache.get(MODEL_ARTIFACTS, namespace_of(version), str(dig(version, "spec", "artifact")))
+        fault = model_version.judge_artifact(version, holder)
         if fault is not None:
             return fault, None
         try:
@@ -75,8 +76,8 @@ class ModelVersionReconciler:
         """What the store knows. Content that is there and has no record gets one: the record is the arbiter."""
         space = await self._space(version)
         content = await self._content(space, version)
-        artifact, number = str(dig(version, "spec", "artifact")), str(dig(version, "spec", "version"))
-        record = await self._store.version_record(space, artifact, number)
+        number = str(dig(version, "spec", "version"))
+        record = await self._store.version_record(space, artifact(str(dig(version, "spec", "artifact"))), number)
         pinned = dig(version, "spec", "digest")
         if record is None and content is not None and pinned in (None, content.digest):
             record = await self._reserve(space, version, content)
@@ -94,17 +95,22 @@ class ModelVersionReconciler:
         return await self._store.space(namespace, await namespace_uid(self._kube, namespace))
 
     async def _content(self, space: Space, version: Object) -> ContentSummary | None:
+        """The content, where the family has it: naming another family's digest gets nobody at its bytes."""
         inline = dig(version, "spec", "source", "inline", "files")
         if inline is not None:
-            return await self._store.put_inline(space, _decode(inline))
-        return await self._store.content(space, str(dig(version, "spec", "digest")))
+            content = await self._store.put_inline(space, _decode(inline))
+            await self._store.mark_content(space, "models", content.digest)
+            return content
+        digest = str(dig(version, "spec", "digest"))
+        known = await self._store.has_family(space, "models", digest)
+        return await self._store.content(space, digest) if known else None
 
     async def _reserve(self, space: Space, version: Object, content: ContentSummary) -> VersionRecord:
         spec = version["spec"]
         reservation = await self._store.reserve_version(
             space,
             NewVersion(
-                artifact=str(spec["artifact"]),
+                artifact(str(spec["artifact"])),
                 version=str(spec["version"]),
                 digest=content.digest,
                 created_by="",

@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from modelberth.api.transfer_session import Operation
+from modelberth.content.collections import artifact
 from modelberth.registry.callers import Caller, PodCaller, SessionCaller
 from modelberth.registry.problems import forbidden, no_content, unauthorized
 from modelberth.registry.services import Backend, Services
@@ -51,14 +52,14 @@ class Access:
         """The only artifact that the caller's session is for; None for any."""
         return self.caller.artifact if isinstance(self.caller, SessionCaller) else None
 
-    def check_artifact(self, artifact: str) -> None:
+    def check_artifact(self, name: str) -> None:
         """Refuse another artifact than the session's.
 
         Raises:
             Problem: 403.
         """
-        if self.artifact not in (None, artifact):
-            raise forbidden(f"the session is for artifact {self.artifact} only: create one for {artifact}")
+        if self.artifact not in (None, name):
+            raise forbidden(f"the session is for artifact {self.artifact} only: create one for {name}")
 
     async def check_content(self, digest: str) -> None:
         """Refuse content that the session's artifact does not have, as if nobody had it.
@@ -66,7 +67,10 @@ class Access:
         Raises:
             Problem: 404.
         """
-        if self.artifact is not None and await self.store.find_by_digest(self.space, self.artifact, digest) is None:
+        if (
+            self.artifact is not None
+            and await self.store.find_by_digest(self.space, artifact(self.artifact), digest) is None
+        ):
             raise no_content(digest)
 
 

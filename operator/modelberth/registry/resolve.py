@@ -7,6 +7,7 @@ so drafts (content without an object) resolve too.
 
 from typing import Literal
 
+from modelberth.content import collections
 from modelberth.content.addresses import LATEST, Address
 from modelberth.content.errors import FormatError
 from modelberth.content.versions import split_object_name
@@ -46,13 +47,13 @@ class Resolver:
         return await self._by_version(space, artifact, version, via="alias")
 
     async def _by_digest(self, space: Space, artifact: str, digest: str) -> Resolution:
-        version = await self._store.find_by_digest(space, artifact, digest)
+        version = await self._store.find_by_digest(space, collections.artifact(artifact), digest)
         if version is None:
             raise Problem(404, "VersionNotFound", f"{artifact} has no version with the content {digest}")
         return Resolution(namespace=space.namespace, artifact=artifact, version=version, digest=digest, via="digest")
 
     async def _by_version(self, space: Space, artifact: str, version: str, *, via: Via) -> Resolution:
-        record = await self._store.version_record(space, artifact, version)
+        record = await self._store.version_record(space, collections.artifact(artifact), version)
         if record is None:
             raise Problem(404, "VersionNotFound", f"there is no version {version} of {artifact}")
         return Resolution(namespace=space.namespace, artifact=artifact, version=version, digest=record.digest, via=via)

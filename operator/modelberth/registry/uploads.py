@@ -114,6 +114,7 @@ async def commit(ns: Namespace, digest: DigestPath, access: Pusher, request: Req
         raise
     if summary is None:
         return Response(status_code=202, headers={"Retry-After": str(_COMMIT_RETRY_SECONDS)})
+    await access.store.mark_content(access.space, "models", digest)
     counted.labels(result="committed").inc()
     return _committed(access, summary)
 

@@ -5,7 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from modelberth.content import collections
 from modelberth.content.addresses import Address
+from modelberth.content.collections import Collection
 from modelberth.registry.access import Access, Pusher, RecordReader
 from modelberth.registry.models import HistoryEntry, Reserved, ReserveRequest, Resolution, VersionEntry
 from modelberth.registry.parameters import REFUSALS, AliasPath, ArtifactPath, ModelPath, Namespace
@@ -44,12 +46,13 @@ async def versions(
 ) -> list[VersionEntry]:
     """The versions of an artifact in ascending order, those without an object too; only the `last` so many if given."""
     access.check_artifact(artifact)
-    numbers = await access.store.versions(access.space, artifact)
+    collection = collections.artifact(artifact)
+    numbers = await access.store.versions(access.space, collection)
     entries: list[VersionEntry] = []
     wanted = numbers if last is None else numbers[-last:]
     for start in range(0, len(wanted), _AT_ONCE):
         page = wanted[start : start + _AT_ONCE]
-        found = await asyncio.gather(*(_entry(access, artifact, number) for number in page))
+        found = await asyncio.gather(*(_entry(access, collection, number) for number in page))
         entries += [entry for entry in found if entry is not None]
     return entries
 
@@ -59,7 +62,7 @@ async def reserve(ns: Namespace, artifact: ArtifactPath, wanted: ReserveRequest,
     """Reserve a version. The same content again gets the version that it has."""
     access.check_artifact(artifact)
     new = NewVersion(
-        artifact=artifact,
+        collections.artifact(artifact),
         digest=wanted.digest,
         created_by=access.caller.user,
         versioning=wanted.versioning,
@@ -67,7 +70,8 @@ async def reserve(ns: Namespace, artifact: ArtifactPath, wanted: ReserveRequest,
         spec=wanted.spec.as_record(),
     )
     reservation = await access.store.reserve_version(access.space, new)
-    summary = await access.store.content(access.space, wanted.digest)
+    has_it = await access.store.has_family(access.space, "models", wanted.digest)
+    summary = await access.store.content(access.space, wanted.digest) if has_it else None
     return Reserved(
         version=reservation.record.version,
         digest=reservation.record.digest,
@@ -104,8 +108,8 @@ async def history(
     ]
 
 
-async def _entry(access: Access, artifact: str, number: str) -> VersionEntry | None:
-    record = await access.store.version_record(access.space, artifact, number)
+async def _entry(access: Access, collection: Collection, number: str) -> VersionEntry | None:
+    record = await access.store.version_record(access.space, collection, number)
     if record is None:
         return None
     return VersionEntry(

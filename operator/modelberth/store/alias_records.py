@@ -55,6 +55,20 @@ class AliasRecords:
         wanted = sequences if last is None else sequences[max(0, len(sequences) - last) :]
         return await self._read(space, model, alias, wanted)
 
+    async def entry(self, space: Space, model: str, alias: str, sequence: int) -> AliasEntry:
+        """One entry.
+
+        Raises:
+            NotFound: there is none of this number.
+            Tampered: it is not what its key says.
+        """
+        key = keys.alias_entry(space, model, alias, sequence)
+        fields = from_json(key, await self._bucket.get(key, limit=MAX_RECORD_BYTES))
+        fields.expect("model", model)
+        fields.expect("alias", alias)
+        fields.expect("sequence", sequence)
+        return _parse(key, fields)
+
     async def _behind(self, space: Space, model: str, alias: str, after: int) -> list[AliasEntry]:
         folder = keys.alias_history(space, model, alias)
         listed = await self._bucket.list_objects(folder, start_after=keys.alias_entry(space, model, alias, after))
@@ -64,16 +78,8 @@ class AliasRecords:
         entries: list[AliasEntry] = []
         for start in range(0, len(sequences), _AT_ONCE):
             page = sequences[start : start + _AT_ONCE]
-            entries += await asyncio.gather(*(self._entry(space, model, alias, sequence) for sequence in page))
+            entries += await asyncio.gather(*(self.entry(space, model, alias, sequence) for sequence in page))
         return entries
-
-    async def _entry(self, space: Space, model: str, alias: str, sequence: int) -> AliasEntry:
-        key = keys.alias_entry(space, model, alias, sequence)
-        fields = from_json(key, await self._bucket.get(key, limit=MAX_RECORD_BYTES))
-        fields.expect("model", model)
-        fields.expect("alias", alias)
-        fields.expect("sequence", sequence)
-        return _parse(key, fields)
 
 
 def _sequence(key: str) -> int:

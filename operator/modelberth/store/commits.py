@@ -72,10 +72,10 @@ class Commits:
             Incomplete: objects are missing, or have other bytes.
         """
         tree = await self.contents.tree(space, digest)
+        await asyncio.to_thread(layout.check_complete, tree)  # first: it takes the tree to be made, not its digest
         committed = await self._committed(space, tree)
         if isinstance(committed, Layout):
             return summarise(tree, committed)
-        await asyncio.to_thread(layout.check_complete, tree)
         seen = await self._look(space, layout)
         wrong = await self._read(space, layout, seen.unproven, _packs(layout))
         if seen.missing or wrong:

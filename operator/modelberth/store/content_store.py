@@ -5,12 +5,15 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
+from modelberth.content.collections import Collection, Family
 from modelberth.store.alias_records import AliasRecords
 from modelberth.store.bucket import Bucket
 from modelberth.store.commits import Commits
 from modelberth.store.connection import Endpoint, KeyFiles
 from modelberth.store.contents import Contents
+from modelberth.store.families import Families
 from modelberth.store.inline import pack_inline
+from modelberth.store.record_listing import RecordListing
 from modelberth.store.sessions import Sessions
 from modelberth.store.spaces import Spaces
 from modelberth.store.types import (
@@ -59,6 +62,7 @@ class ContentStore:
         sessions: who signs URLs.
         uploads: what a push still has to send.
         commits: verification.
+        listing: which records there are.
     """
 
     def __init__(self, bucket: Bucket, cluster_uid: str, *, now: Callable[[], datetime] = utc_now) -> None:
@@ -66,39 +70,49 @@ class ContentStore:
         self._spaces = Spaces(bucket, cluster_uid)
         self._versions = VersionRecords(bucket, now=now)
         self._aliases = AliasRecords(bucket)
+        self._families = Families(bucket)
         self.contents = Contents(bucket)
         self.sessions = Sessions(bucket, now=now)
         self.uploads = Uploads(bucket, self.sessions)
         self.commits = Commits(bucket, self.contents)
+        self.listing = RecordListing(bucket)
 
     async def space(self, namespace: str, namespace_uid: str) -> Space:
         """See `StorePort.space`."""
         return await self._spaces.enter(namespace, namespace_uid)
 
-    async def version_record(self, space: Space, artifact: str, version: str) -> VersionRecord | None:
+    async def version_record(self, space: Space, collection: Collection, version: str) -> VersionRecord | None:
         """See `StorePort.version_record`."""
-        return await self._versions.get(space, artifact, version)
+        return await self._versions.get(space, collection, version)
 
     async def reserve_version(self, space: Space, new: NewVersion) -> Reservation:
         """See `StorePort.reserve_version`."""
         return await self._versions.reserve(space, new)
 
-    async def find_by_digest(self, space: Space, artifact: str, digest: str) -> str | None:
+    async def find_by_digest(self, space: Space, collection: Collection, digest: str) -> str | None:
         """See `StorePort.find_by_digest`."""
-        return await self._versions.find_by_digest(space, artifact, digest)
+        return await self._versions.find_by_digest(space, collection, digest)
 
-    async def latest_version(self, space: Space, artifact: str) -> str | None:
+    async def latest_version(self, space: Space, collection: Collection) -> str | None:
         """See `StorePort.latest_version`."""
-        given = await self._versions.all(space, artifact)
+        given = await self._versions.all(space, collection)
         return given[-1] if given else None
 
-    async def versions(self, space: Space, artifact: str) -> list[str]:
+    async def versions(self, space: Space, collection: Collection) -> list[str]:
         """See `StorePort.versions`."""
-        return await self._versions.all(space, artifact)
+        return await self._versions.all(space, collection)
 
     async def content(self, space: Space, digest: str) -> ContentSummary | None:
         """See `StorePort.content`."""
         return await self.contents.summary(space, digest)
+
+    async def mark_content(self, space: Space, family: Family, digest: str) -> None:
+        """See `StorePort.mark_content`."""
+        await self._families.mark(space, family, digest)
+
+    async def has_family(self, space: Space, family: Family, digest: str) -> bool:
+        """See `StorePort.has_family`."""
+        return await self._families.has(space, family, digest)
 
     async def put_inline(self, space: Space, files: Mapping[str, bytes]) -> ContentSummary:
         """See `StorePort.put_inline`."""
@@ -119,3 +133,11 @@ class ContentStore:
     async def alias_history(self, space: Space, model: str, alias: str, *, last: int | None = None) -> list[AliasEntry]:
         """See `StorePort.alias_history`."""
         return await self._aliases.history(space, model, alias, last=last)
+
+    async def alias_entry(self, space: Space, model: str, alias: str, sequence: int) -> AliasEntry:
+        """One entry of an alias' history.
+
+        Raises:
+            NotFound: there is none of this number.
+        """
+        return await self._aliases.entry(space, model, alias, sequence)

@@ -1,7 +1,7 @@
 """The JSON of records: one spelling out, and nothing doubtful in."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from modelberth.store.errors import Tampered
@@ -60,6 +60,34 @@ class Document:
         """A field that is an object."""
         return self._typed(name, dict)
 
+    def optional_text(self, name: str) -> str | None:
+        """A field that is a string, or null."""
+        return None if self._fields.get(name, "") is None else self.text(name)
+
+    def number(self, name: str) -> float:
+        """A field that is a number."""
+        if type(self._fields.get(name)) is int:
+            return float(self.integer(name))
+        return self._typed(name, float)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A field that is a list of strings."""
+        return tuple(self._each(name, self._typed(name, list), str))
+
+    def text_map(self, name: str) -> dict[str, str]:
+        """A field that is an object of strings."""
+        fields = self.mapping(name)
+        return dict(zip(fields, self._each(name, fields.values(), str), strict=True))
+
+    def number_map(self, name: str) -> dict[str, float]:
+        """A field that is an object of numbers."""
+        fields = Document(self._key, self.mapping(name))
+        return {each: fields.number(each) for each in fields._fields}
+
+    def documents(self, name: str) -> "list[Document]":
+        """A field that is a list of objects."""
+        return [Document(self._key, item) for item in self._each(name, self._typed(name, list), dict)]
+
     def expect(self, name: str, value: object) -> None:
         """Refuse the record where a field is not what the key says.
 
@@ -68,6 +96,12 @@ class Document:
         """
         if self._fields.get(name) != value:
             raise Tampered(self._key, f"its field {name} is {self._fields.get(name)!a} and not {value!a}")
+
+    def _each(self, name: str, values: Iterable[Any], kind: type[T]) -> list[T]:
+        found = list(values)
+        if any(type(value) is not kind for value in found):
+            raise Tampered(self._key, f"its field {name} holds something that is no {kind.__name__}")
+        return found
 
     def _typed(self, name: str, kind: type[T]) -> T:
         value = self._fields.get(name)

@@ -5,6 +5,8 @@ No message ever holds a credential, a signature or a query string: they go into 
 
 # ruff: noqa: N818 (named after what happened, as in runtime.errors)
 
+from modelberth.content.collections import Collection
+
 
 class StoreError(Exception):
     """Base of everything below."""
@@ -30,14 +32,14 @@ class VersionTaken(AlreadyExists):
     """The version number means other content for ever.
 
     Attributes:
-        artifact: the name of the ModelArtifact.
+        collection: what the version belongs to.
         version: the number asked for.
         digest: what that number means.
     """
 
-    def __init__(self, artifact: str, version: str, digest: str) -> None:
-        super().__init__(f"version {version} of {artifact} is {digest} for ever: use another version number")
-        self.artifact = artifact
+    def __init__(self, collection: Collection, version: str, digest: str) -> None:
+        super().__init__(f"version {version} of {collection} is {digest} for ever: use another version number")
+        self.collection = collection
         self.version = version
         self.digest = digest
 

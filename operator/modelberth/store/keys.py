@@ -6,13 +6,21 @@ spaces/<id>/data/<hh>/<hex>/<ulid>                       one object per upload, 
 spaces/<id>/trees/<hex>          spaces/<id>/layouts/<hex>
 spaces/<id>/records/versions/<artifact>/<version>        written once
 spaces/<id>/records/digests/<artifact>/<tree hex>        written once
+spaces/<id>/records/datasets/<dataset>/<version>         written once
+spaces/<id>/records/dataset-digests/<dataset>/<tree hex> written once
+spaces/<id>/records/families/<family>/<tree hex>         an empty mark
+spaces/<id>/records/runs/<run>/<uid>/attempts/<number>   written once
+spaces/<id>/records/runs/<run>/<uid>/result              written once
+spaces/<id>/records/run-keys/<key>/<20 digits>           appended
 spaces/<id>/records/aliases/<model>/<alias>/<20 digits>  appended
 """
 
 import re
 
 from modelberth.content.addresses import is_digest
+from modelberth.content.collections import Collection, CollectionFamily, Family
 from modelberth.content.errors import FormatError
+from modelberth.store.run_types import RunId
 from modelberth.store.types import Space
 
 BUCKET_FORMAT = "modelberth.json"
@@ -20,6 +28,15 @@ PROBE = "probe/"
 """What the probe at start writes lies here, outside of every space."""
 FIRST_ENTRY = 1
 
+MODEL_VERSIONS = "records/versions/"
+DATASET_VERSIONS = "records/datasets/"
+RUNS = "records/runs/"
+ALIASES = "records/aliases/"
+RECORD_FOLDERS = (MODEL_VERSIONS, DATASET_VERSIONS, RUNS, ALIASES)
+"""The folders, within a space, of everything that lineage is made of."""
+
+_VERSIONS: dict[CollectionFamily, str] = {"models": "versions", "datasets": "datasets"}
+_DIGESTS: dict[CollectionFamily, str] = {"models": "digests", "datasets": "dataset-digests"}
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
@@ -48,19 +65,55 @@ def space_record(space: Space) -> str:
     return f"{space.prefix}space.json"
 
 
-def versions(space: Space, artifact: str) -> str:
-    """The folder of an artifact's version records."""
-    return f"{space.prefix}records/versions/{_name('artifact', artifact)}/"
+def versions(space: Space, collection: Collection) -> str:
+    """The folder of a collection's version records."""
+    return f"{space.prefix}records/{_VERSIONS[collection.family]}/{_name(collection.field, collection.name)}/"
 
 
-def version(space: Space, artifact: str, number: str) -> str:
+def version(space: Space, collection: Collection, number: str) -> str:
     """The record of one version."""
-    return f"{versions(space, artifact)}{_name('version', number)}"
+    return f"{versions(space, collection)}{_name('version', number)}"
 
 
-def digest_of_artifact(space: Space, artifact: str, digest: str) -> str:
-    """The record of which version of the artifact has this content."""
-    return f"{space.prefix}records/digests/{_name('artifact', artifact)}/{_hex(digest)}"
+def version_of_digest(space: Space, collection: Collection, digest: str) -> str:
+    """The record of which version of the collection has this content."""
+    folder = f"{space.prefix}records/{_DIGESTS[collection.family]}/"
+    return f"{folder}{_name(collection.field, collection.name)}/{_hex(digest)}"
+
+
+def family_mark(space: Space, family: Family, digest: str) -> str:
+    """The mark that content is a family's."""
+    return f"{space.prefix}records/families/{family}/{_hex(digest)}"
+
+
+def runs(space: Space) -> str:
+    """The folder of all runs' records."""
+    return f"{space.prefix}{RUNS}"
+
+
+def runs_of_name(space: Space, name: str) -> str:
+    """The folder of the records of all runs that ever had this name."""
+    return f"{runs(space)}{_name('run', name)}/"
+
+
+def run_attempt(space: Space, run: RunId, number: int) -> str:
+    """The record of one attempt."""
+    return f"{runs_of_name(space, run.name)}{_name('uid', run.uid)}/attempts/{number:d}"
+
+
+def run_result(space: Space, run: RunId) -> str:
+    """The record of how a run ended."""
+    return f"{runs_of_name(space, run.name)}{_name('uid', run.uid)}/result"
+
+
+def run_key(space: Space, key: str) -> str:
+    """The folder of what is known of a run key, in hex."""
+    return f"{space.prefix}records/run-keys/{_name('key', key)}/"
+
+
+def run_key_entry(space: Space, key: str, generation: int) -> str:
+    """One generation of what is known of a run key; the last one counts."""
+    return f"{run_key(space, key)}{generation:020d}"
 
 
 def alias_history(space: Space, model: str, alias: str) -> str:

@@ -7,6 +7,7 @@ event loop, and every write may be repeated: a lost answer never makes a second 
 from collections.abc import Mapping
 from typing import Protocol
 
+from modelberth.content.collections import Collection, Family
 from modelberth.store.types import (
     AliasEntry,
     ContentSummary,
@@ -29,36 +30,44 @@ class StorePort(Protocol):
         """The space of a namespace, made if there is none. Cached."""
         ...
 
-    async def version_record(self, space: Space, artifact: str, version: str) -> VersionRecord | None:
+    async def version_record(self, space: Space, collection: Collection, version: str) -> VersionRecord | None:
         """What a version number means; None if it was never given."""
         ...
 
     async def reserve_version(self, space: Space, new: NewVersion) -> Reservation:
         """Give a version number its meaning, once and for ever.
 
-        Without a number: content that the artifact has already keeps the version it has; other content gets the next
+        Without a number: content that the collection has already keeps the version it has; other content gets the next
         number. With a number: that one, also where the content has another number, too.
 
         Raises:
             VersionTaken: the number means other content.
-            FormatError: the number is none of the artifact's versioning.
+            FormatError: the number is none of the collection's versioning.
         """
         ...
 
-    async def find_by_digest(self, space: Space, artifact: str, digest: str) -> str | None:
-        """The version of an artifact that has this content; the first one if there are several."""
+    async def find_by_digest(self, space: Space, collection: Collection, digest: str) -> str | None:
+        """The version of a collection that has this content; the first one if there are several."""
         ...
 
-    async def latest_version(self, space: Space, artifact: str) -> str | None:
+    async def latest_version(self, space: Space, collection: Collection) -> str | None:
         """The largest version number that was ever given, whether its content arrived or not."""
         ...
 
-    async def versions(self, space: Space, artifact: str) -> list[str]:
+    async def versions(self, space: Space, collection: Collection) -> list[str]:
         """Every version number that was ever given, in ascending order."""
         ...
 
     async def content(self, space: Space, digest: str) -> ContentSummary | None:
         """What is known of committed content; None unless every byte of it was proven to be there."""
+        ...
+
+    async def mark_content(self, space: Space, family: Family, digest: str) -> None:
+        """Let a family have content. For whoever has shown that they hold it: by its bytes, or by its whole tree."""
+        ...
+
+    async def has_family(self, space: Space, family: Family, digest: str) -> bool:
+        """Whether content is a family's; those who may read one family's content do not get at another's."""
         ...
 
     async def put_inline(self, space: Space, files: Mapping[str, bytes]) -> ContentSummary:

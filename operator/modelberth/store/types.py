@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from modelberth.content.collections import Collection
 from modelberth.content.versions import Versioning
 
 VersionSource = Literal["pushed", "inline"]
@@ -35,16 +36,16 @@ class NewVersion:
     """A version that is to be reserved.
 
     Attributes:
-        artifact: the name of the ModelArtifact.
+        collection: the artifact or dataset that it is to belong to.
         digest: `sha256:<hex>` of its tree.
         created_by: the user, as the API server knows them.
-        versioning: how the artifact counts; decides the number where `version` is None.
+        versioning: how the collection counts; decides the number where `version` is None.
         version: the number; None for the next one.
         source: where the content comes from.
-        spec: what was known when the version was made (format, lineage, parameters, metrics, signature, description).
+        spec: what was known when the version was made: what the object's spec says besides its number and content.
     """
 
-    artifact: str
+    collection: Collection
     digest: str
     created_by: str
     versioning: Versioning = "Sequence"
@@ -55,10 +56,10 @@ class NewVersion:
 
 @dataclass(frozen=True, slots=True)
 class VersionRecord:
-    """What a version number of an artifact means, for ever.
+    """What a version number of a collection means, for ever.
 
     Attributes:
-        artifact: the name of the ModelArtifact.
+        collection: the artifact or dataset that it belongs to.
         version: the number (`v4`, `1.1`).
         digest: `sha256:<hex>` of its tree.
         created_at: RFC 3339.
@@ -68,7 +69,7 @@ class VersionRecord:
         nonce: the writer's mark, by which it knows its own record again after a lost answer.
     """
 
-    artifact: str
+    collection: Collection
     version: str
     digest: str
     created_at: str

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from modelberth.content.collections import artifact
 from modelberth.registry import commit_jobs
 from modelberth.registry.problems import from_store
 from modelberth.registry.services import State
@@ -94,7 +95,7 @@ class TestResolve:
     async def versions(self, world, space):
         """mnist-v0 and mnist-v1."""
         for number in range(2):
-            await world.store.reserve_version(space, NewVersion("mnist", f"sha256:{number:064x}", "me"))
+            await world.store.reserve_version(space, NewVersion(artifact("mnist"), f"sha256:{number:064x}", "me"))
 
     def model(self, world, **status):
         world.kube.put(
@@ -256,7 +257,7 @@ class TestRecords:
         answer = await pusher.post(f"{TEAM}/artifacts/mnist/versions", json=asked)
         assert answer.json() == {"version": "v0", "digest": UNKNOWN, "committed": False, "created": True}
         space = await world.services.backend.namespaces.space("team")
-        record = await world.store.version_record(space, "mnist", "v0")
+        record = await world.store.version_record(space, artifact("mnist"), "v0")
         assert (record.created_by, record.spec) == ("alice", spec)
         listed = (await reader.get(f"{TEAM}/artifacts/mnist/versions")).json()
         assert [(entry["version"], entry["createdBy"], entry["committed"]) for entry in listed] == [
@@ -371,7 +372,7 @@ class TestLimits:
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(StoreUnavailable("x"), 503), (StoreDenied("x"), 503), (VersionTaken("a", "v1", UNKNOWN), 409)],
+    [(StoreUnavailable("x"), 503), (StoreDenied("x"), 503), (VersionTaken(artifact("a"), "v1", UNKNOWN), 409)],
 )
 def test_errors_of_the_store(error, status):
     """What waiting mends is 503, what another number mends is 409."""

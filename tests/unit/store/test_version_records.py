@@ -7,12 +7,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from modelberth.content.collections import Collection, artifact, dataset
 from modelberth.content.errors import FormatError
 from modelberth.store.content_store import ContentStore
 from modelberth.store.errors import Tampered, VersionTaken
 from modelberth.store.types import NewVersion, Space
 from tests.unit.store.s3_double import Stored, running_double
 
+MNIST = artifact("mnist")
 SPACE = Space("s" * 26, "team", "uid")
 
 
@@ -20,8 +22,8 @@ def digest(number):
     return f"sha256:{number:064x}"
 
 
-def new(number, version=None, versioning="Sequence", artifact="mnist"):
-    return NewVersion(artifact, digest(number), "me", versioning=versioning, version=version)
+def new(number, version=None, versioning="Sequence", collection=MNIST):
+    return NewVersion(collection, digest(number), "me", versioning=versioning, version=version)
 
 
 class TestNumbers:
@@ -31,8 +33,8 @@ class TestNumbers:
         assert given_numbers == [f"v{n}" for n in range(12)]
         await store.reserve_version(space, new(50, "v50"))
         assert (await store.reserve_version(space, new(51))).record.version == "v51"
-        assert await store.latest_version(space, "mnist") == "v51"
-        assert (await store.versions(space, "mnist"))[-3:] == ["v11", "v50", "v51"]
+        assert await store.latest_version(space, MNIST) == "v51"
+        assert (await store.versions(space, MNIST))[-3:] == ["v11", "v50", "v51"]
 
     async def test_semantic(self, store, space):
         """Semantic counts minors of the largest major, beginning with 1.0."""
@@ -44,9 +46,9 @@ class TestNumbers:
     async def test_the_largest_description(self, store, space):
         """What the API server takes as an object can be read back as a record, for ever."""
         parameters = {f"{number:0128}": "é" * 2500 for number in range(256)}
-        large = NewVersion("mnist", digest(1), "me", spec={"parameters": parameters})
+        large = NewVersion(MNIST, digest(1), "me", spec={"parameters": parameters})
         await store.reserve_version(space, large)
-        record = await store.version_record(space, "mnist", "v0")
+        record = await store.version_record(space, MNIST, "v0")
         assert record.spec == large.spec
 
     async def test_the_end(self, store, space):
@@ -54,13 +56,13 @@ class TestNumbers:
         await store.reserve_version(space, new(1, "v99999999999"))
         with pytest.raises(FormatError, match="nothing follows v99999999999"):
             await store.reserve_version(space, new(2))
-        assert await store.versions(space, "mnist") == ["v99999999999"]
+        assert await store.versions(space, MNIST) == ["v99999999999"]
 
     async def test_none_yet(self, store, space):
         """An artifact without versions has no latest one."""
-        assert await store.latest_version(space, "mnist") is None
-        assert await store.versions(space, "mnist") == []
-        assert await store.version_record(space, "mnist", "v0") is None
+        assert await store.latest_version(space, MNIST) is None
+        assert await store.versions(space, MNIST) == []
+        assert await store.version_record(space, MNIST, "v0") is None
 
     @pytest.mark.parametrize(("version", "versioning"), [("1.1", "Sequence"), ("v1", "Semantic"), ("one", "Sequence")])
     async def test_of_the_other_kind(self, store, space, version, versioning):
@@ -68,11 +70,12 @@ class TestNumbers:
         with pytest.raises(FormatError):
             await store.reserve_version(space, new(1, version, versioning))
 
-    @pytest.mark.parametrize("artifact", ["../up", "a/b", "", "UPPER", "a" * 300, "."])
-    async def test_names_cannot_climb(self, store, space, artifact):
+    @pytest.mark.parametrize("family", ["models", "datasets"])
+    @pytest.mark.parametrize("name", ["../up", "a/b", "", "UPPER", "a" * 300, "."])
+    async def test_names_cannot_climb(self, store, space, family, name):
         """A name that could leave its folder of the bucket is refused before the store is asked."""
         with pytest.raises(FormatError):
-            await store.version_record(space, artifact, "v0")
+            await store.version_record(space, Collection(family, name), "v0")
 
 
 class TestMeaning:
@@ -82,29 +85,39 @@ class TestMeaning:
         again = await store.reserve_version(space, new(1))
         assert (first.created, again.created) == (True, False)
         assert again.record == first.record
-        assert await store.find_by_digest(space, "mnist", digest(1)) == "v0"
-        assert await store.find_by_digest(space, "other", digest(1)) is None
+        assert await store.find_by_digest(space, MNIST, digest(1)) == "v0"
+        assert await store.find_by_digest(space, artifact("other"), digest(1)) is None
 
     async def test_taken(self, store, space):
         """A number that means other content is refused; asking for what it means is not."""
         await store.reserve_version(space, new(1, "v4"))
-        with pytest.raises(VersionTaken, match="v4 of mnist is sha256:0"):
+        with pytest.raises(VersionTaken, match="v4 of artifact mnist is sha256:0"):
             await store.reserve_version(space, new(2, "v4"))
         assert not (await store.reserve_version(space, new(1, "v4"))).created
+
+    @pytest.mark.parametrize("other", [artifact("other"), dataset("mnist")])
+    async def test_collections_know_nothing_of_each_other(self, store, space, other):
+        """A number and a digest mean something within their collection only, a dataset of the same name included."""
+        await store.reserve_version(space, new(1, "v4"))
+        await store.reserve_version(space, new(2, "v4", collection=other))
+        assert (await store.version_record(space, MNIST, "v4")).digest == digest(1)
+        assert (await store.version_record(space, other, "v4")).collection == other
+        assert await store.find_by_digest(space, other, digest(1)) is None
+        assert await store.versions(space, other) == ["v4"]
 
     async def test_an_explicit_number_for_known_content(self, store, space):
         """The same content may have a second, explicitly given number; the first one stays the answer to its digest."""
         await store.reserve_version(space, new(1))
         second = await store.reserve_version(space, new(1, "v7"))
         assert (second.record.version, second.created) == ("v7", True)
-        assert await store.find_by_digest(space, "mnist", digest(1)) == "v0"
+        assert await store.find_by_digest(space, MNIST, digest(1)) == "v0"
 
     async def test_a_lost_answer_is_our_own_record(self, store, space, s3):
         """A reservation whose answer was lost is still ours, under one number."""
         s3.lose()
         reservation = await store.reserve_version(space, new(1))
         assert (reservation.created, reservation.record.version) == (True, "v0")
-        assert await store.versions(space, "mnist") == ["v0"]
+        assert await store.versions(space, MNIST) == ["v0"]
 
     async def test_sixteen_writers(self, store, space):
         """Sixteen writers of different content at once get sixteen numbers without a hole."""
@@ -120,10 +133,26 @@ class TestMeaning:
     async def test_what_was_known_is_kept(self, store, space):
         """Spec, source and author are in the record, as they were given."""
         spec = {"metrics": {"accuracy": 0.97}, "description": "größer"}
-        reserved = await store.reserve_version(space, NewVersion("mnist", digest(1), "me", source="inline", spec=spec))
-        record = await store.version_record(space, "mnist", "v0")
+        reserved = await store.reserve_version(space, NewVersion(MNIST, digest(1), "me", source="inline", spec=spec))
+        record = await store.version_record(space, MNIST, "v0")
         assert record == reserved.record
         assert (record.created_by, record.source, record.spec) == ("me", "inline", spec)
+
+
+class TestFamilies:
+    async def test_a_mark_is_for_one_family(self, store, space):
+        """Content is of the families that it was marked for, and marking it again changes nothing."""
+        for _ in range(2):
+            await store.mark_content(space, "datasets", digest(1))
+        families = [
+            family for family in ("models", "datasets", "runs") if await store.has_family(space, family, digest(1))
+        ]
+        assert families == ["datasets"]
+
+    async def test_a_reservation_gives_no_right(self, store, space):
+        """Whoever knows a digest can reserve a number for it, and the family has its bytes no more than before."""
+        await store.reserve_version(space, new(1))
+        assert not await store.has_family(space, "models", digest(1))
 
 
 class TestForgery:
@@ -138,7 +167,7 @@ class TestForgery:
         document = json.loads(s3.objects[key].body)
         s3.objects[key] = Stored(json.dumps({**document, field: value}).encode(), {})
         with pytest.raises(Tampered, match=key):
-            await store.version_record(space, "mnist", "v0")
+            await store.version_record(space, MNIST, "v0")
 
     @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"format":1,"format":1}', b"\xff", b"NaN"])
     async def test_no_document(self, store, space, s3, body):
@@ -147,7 +176,7 @@ class TestForgery:
         key = next(key for key in s3.objects if "/records/versions/" in key)
         s3.objects[key] = Stored(body, {})
         with pytest.raises(Tampered, match=key):
-            await store.version_record(space, "mnist", "v0")
+            await store.version_record(space, MNIST, "v0")
 
     async def test_a_digest_that_points_elsewhere(self, store, space, s3):
         """A digest's record that names a version of other content is an error, not that version."""
@@ -156,7 +185,7 @@ class TestForgery:
         key = next(key for key in s3.objects if key.endswith(digest(1)[7:]))
         s3.objects[key] = Stored(b'{"format":1,"version":"v1"}', {})
         with pytest.raises(Tampered, match="does not have the content"):
-            await store.find_by_digest(space, "mnist", digest(1))
+            await store.find_by_digest(space, MNIST, digest(1))
 
 
 operations = st.lists(
@@ -200,7 +229,7 @@ def test_one_meaning_per_version(steps):
                     assert unnumbered.setdefault(content, record.version) == record.version
             assert all(meaning[number] == said != asked for number, (said, asked) in refused.items())
             for version, expected in meaning.items():
-                assert (await store.version_record(SPACE, "mnist", version)).digest == expected
+                assert (await store.version_record(SPACE, MNIST, version)).digest == expected
         finally:
             bucket.close()
 
