@@ -258,6 +258,19 @@ class Loading(StatusModel):
     """Bytes that are to be loaded."""
 
 
+class RollProgress(StatusModel):
+    """The furthest that a roll has been, which pods that are evicted again and again do not surpass."""
+
+    replicas: Count
+    """How many pods were wanted."""
+    steps: Count
+    """Steps towards being ready that the pods had behind them, all together."""
+    bytes: Count
+    """Bytes that the running loaders had then."""
+    at: Time
+    """When it got there."""
+
+
 class ModelDeploymentStatus(ObjectStatus):
     """What is served, and how far the next version is."""
 
@@ -283,3 +296,5 @@ class ModelDeploymentStatus(ObjectStatus):
     """The ControllerRevision that is rolled out or being rolled out."""
     roll_started_at: Time | None = None
     """When the roll to that revision began."""
+    roll_progress: RollProgress | None = None
+    """The furthest that this roll has been; absent once it has come to its end."""

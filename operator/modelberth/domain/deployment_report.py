@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from modelberth.api.conditions import timestamp
 from modelberth.domain import rollouts
 from modelberth.domain.injection import selector
 from modelberth.domain.model_deployment import Observed, Plan
 from modelberth.domain.objects import Object, dig, generation_of, name_of, timestamps
 from modelberth.domain.pods import Trouble
-from modelberth.domain.rollouts import Rollout, Served
+from modelberth.domain.rollouts import Mark, Rollout, Served
 from modelberth.domain.verdicts import Event, Standing, Verdict, blocked, summarise
 
 POLL = 2.0
@@ -37,7 +38,8 @@ def report(observed: Observed, plan: Plan, *, now: datetime) -> Report:
     served = rollouts.served(observed.replica_sets)[:SERVED_SHOWN]
     rollout = rollouts.read(observed.workload)
     started = _started(old, plan, now)
-    verdict = _mention_served(_judge(observed, plan, rollout, started=started, now=now), served)
+    mark = _mark(observed, plan, rollout, started=started, now=now)
+    verdict = _mention_served(_judge(observed, plan, rollout, mark=mark, now=now), served)
     loading = rollouts.loading(_new_pods(observed, plan), observed.progress or {})
     status: dict[str, Any] = {
         "observedGeneration": generation_of(observed.deployment),
@@ -48,7 +50,8 @@ def report(observed: Observed, plan: Plan, *, now: datetime) -> Report:
         "lastPassed": _last_passed(old, plan, verdict),
         "loading": {"bytes": loading[0], "total": loading[1]} if loading else None,
         "revision": plan.revision.name if plan.revision else None,
-        "rollStartedAt": started.strftime("%Y-%m-%dT%H:%M:%SZ") if started else None,
+        "rollStartedAt": timestamp(started) if started else None,
+        "rollProgress": _mark_entry(mark) if mark else None,
         "replicas": rollout.replicas,
         "readyReplicas": rollout.ready,
         "selector": ",".join(f"{k}={v}" for k, v in sorted(selector(name_of(observed.deployment)).items())),
@@ -63,12 +66,12 @@ def report(observed: Observed, plan: Plan, *, now: datetime) -> Report:
     )
 
 
-def _judge(observed: Observed, plan: Plan, rollout: Rollout, *, started: datetime | None, now: datetime) -> Verdict:
+def _judge(observed: Observed, plan: Plan, rollout: Rollout, *, mark: Mark | None, now: datetime) -> Verdict:
     if isinstance(plan.target, Verdict):
         return plan.target
     if rollout.is_complete:
         return _complete(plan.target.version, rollout)
-    return _incomplete(observed, plan, plan.target.version, rollout, started=started, now=now)
+    return _incomplete(observed, plan, plan.target.version, rollout, mark=mark, now=now)
 
 
 def _complete(version: str, rollout: Rollout) -> Verdict:
@@ -78,14 +81,14 @@ def _complete(version: str, rollout: Rollout) -> Verdict:
 
 
 def _incomplete(
-    observed: Observed, plan: Plan, version: str, rollout: Rollout, *, started: datetime | None, now: datetime
+    observed: Observed, plan: Plan, version: str, rollout: Rollout, *, mark: Mark | None, now: datetime
 ) -> Verdict:
     trouble = rollouts.trouble(observed.workload, _new_pods(observed, plan)) if rollout.is_current else None
     if _has_passed(observed, plan) and rollout.replicas == rollout.updated:
         return _degraded(version, trouble)
     if trouble is None:
         trouble = Trouble("Rolling", f"{version} is getting ready")
-    if started is not None and _is_stuck(observed, plan, started=started, now=now):
+    if mark is not None and _is_stuck(observed, mark, now):
         return Verdict("Progressing", Standing.STALLED, "NoProgress", _no_progress(observed, trouble))
     return Verdict("Progressing", Standing.WORKING, trouble.reason, trouble.message)
 
@@ -97,11 +100,9 @@ def _degraded(version: str, trouble: Trouble | None) -> Verdict:
     return Verdict("Degraded", Standing.WORKING, trouble.reason, trouble.message)
 
 
-def _is_stuck(observed: Observed, plan: Plan, *, started: datetime, now: datetime) -> bool:
-    if observed.progress is None:
-        return False  # the loaders cannot be asked: unknown is not "none"
-    limit = timedelta(seconds=observed.spec.no_progress_seconds)
-    return rollouts.is_stuck(_new_pods(observed, plan), observed.progress, started=started, limit=limit, now=now)
+def _is_stuck(observed: Observed, mark: Mark, now: datetime) -> bool:
+    """Nothing got further for too long. Loaders that cannot be asked are unknown, not standing still."""
+    return observed.progress is not None and now - mark.at >= timedelta(seconds=observed.spec.no_progress_seconds)
 
 
 def _no_progress(observed: Observed, trouble: Trouble) -> str:
@@ -122,7 +123,32 @@ def _started(old: dict[str, Any], plan: Plan, now: datetime) -> datetime | None:
     if plan.revision is None:
         return None
     known = next(timestamps(old.get("rollStartedAt")), None)
-    return known if known is not None and old.get("revision") == plan.revision.name else now
+    return known if known is not None and _is_same_roll(old, plan) else now
+
+
+def _is_same_roll(old: dict[str, Any], plan: Plan) -> bool:
+    return plan.revision is not None and old.get("revision") == plan.revision.name
+
+
+def _mark(observed: Observed, plan: Plan, rollout: Rollout, *, started: datetime | None, now: datetime) -> Mark | None:
+    """How far the roll to this revision has ever been; None when there is no roll, or it has come to its end."""
+    if started is None or rollout.is_complete:
+        return None
+    old = observed.deployment.get("status") or {}
+    before = _mark_of(old.get("rollProgress")) if _is_same_roll(old, plan) else None
+    if isinstance(plan.target, Verdict):
+        return before
+    pods = _new_pods(observed, plan)
+    return rollouts.furthest(before, pods, observed.progress or {}, replicas=rollout.wanted, started=started, now=now)
+
+
+def _mark_of(entry: dict[str, Any] | None) -> Mark | None:
+    at = next(timestamps(dig(entry, "at")), None)
+    return Mark(entry["replicas"], entry["steps"], entry["bytes"], at) if entry and at else None
+
+
+def _mark_entry(mark: Mark) -> dict[str, Any]:
+    return {"replicas": mark.replicas, "steps": mark.steps, "bytes": mark.bytes, "at": timestamp(mark.at)}
 
 
 def _mention_served(verdict: Verdict, served: tuple[Served, ...]) -> Verdict:

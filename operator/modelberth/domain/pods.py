@@ -46,6 +46,14 @@ def last_progress(pods: Iterable[Object]) -> datetime | None:
     return max((moment for pod in pods for moment in _progress(pod)), default=None)
 
 
+def steps(pods: Iterable[Object]) -> int:
+    """How many steps on their way to being ready the pods that are still in play have behind them, all together.
+
+    Steps are what the kubelet tells of: a pod that is there, conditions that hold, containers that run or ended well.
+    """
+    return sum(1 for pod in pods if not is_deleting(pod) and not _has_failed(pod) for _ in _steps(pod))
+
+
 def is_ready(pod: Object) -> bool:
     """Whether the pod's Ready condition is True and it is not on its way out."""
     ready = condition(pod, "Ready")
@@ -56,7 +64,7 @@ def _troubles(pod: Object) -> Iterator[Trouble]:
     scheduled = condition(pod, "PodScheduled")
     if scheduled and scheduled.get("status") == "False":
         yield Trouble("Unschedulable", str(scheduled.get("message") or "no node fits the pod"))
-    if dig(pod, "status", "phase") == "Failed" and dig(pod, "status", "reason"):
+    if _has_failed(pod) and dig(pod, "status", "reason"):
         yield Trouble(str(dig(pod, "status", "reason")), str(dig(pod, "status", "message") or "the pod failed"))
     for status in _container_statuses(pod):
         trouble = _container_trouble(status)
@@ -104,6 +112,20 @@ def _image_words(status: Object, message: str) -> str:
 def _last_lines(text: str) -> str:
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
     return redacted(" | ".join(lines[-_LAST_LINES:]))[-_LONGEST_TEXT:]
+
+
+def _has_failed(pod: Object) -> bool:
+    return bool(dig(pod, "status", "phase") == "Failed")
+
+
+def _steps(pod: Object) -> Iterator[str]:
+    yield "Created"
+    for entry in dig(pod, "status", "conditions") or ():
+        if entry.get("status") == "True" and entry.get("type") != "DisruptionTarget":
+            yield str(entry.get("type"))
+    for status in _container_statuses(pod):
+        if dig(status, "state", "running") is not None or dig(status, "state", "terminated", "exitCode") == 0:
+            yield str(status.get("name"))
 
 
 def _progress(pod: Object) -> Iterator[datetime]:

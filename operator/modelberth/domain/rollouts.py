@@ -30,6 +30,26 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """The furthest that a roll has ever been, and when it got there.
+
+    It is remembered because pods are forgotten: one that is evicted and replaced again and again reaches the same
+    steps for ever, and gets the roll no further.
+
+    Attributes:
+        replicas: how many pods were wanted.
+        steps: the steps that the pods had behind them, all together.
+        bytes: at that many steps, the bytes that the running loaders had.
+        at: when the last step or byte came.
+    """
+
+    replicas: int
+    steps: int
+    bytes: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Rollout:
     """A Deployment's replicas, as its controller has last reported them for the generation that is there now."""
 
@@ -112,22 +132,30 @@ def loading(pods: Sequence[Object], progress: Mapping[str, LoaderProgress]) -> t
     return sum(p.bytes for p in running), sum(p.total for p in running)
 
 
-def is_stuck(
+def furthest(
+    before: Mark | None,
     pods: Sequence[Object],
     progress: Mapping[str, LoaderProgress],
     *,
+    replicas: int,
     started: datetime,
-    limit: timedelta,
     now: datetime,
-) -> bool:
-    """Whether nothing got further for ``limit`` since the roll ``started``: no pod, and no loader by a single byte."""
+) -> Mark:
+    """The mark of a roll that ``started`` once: moved on if its pods are further now than any were ``before``.
+
+    Another number of replicas begins anew: fewer pods have fewer steps behind them.
+    """
+    loaded = loading(pods, progress)
+    here = (pod_words.steps(pods), loaded[0] if loaded else 0)
+    if before is not None and before.replicas == replicas and here <= (before.steps, before.bytes):
+        return before
     ours = set(map(uid_of, pods))
-    moments = [started]
+    moments = [started if before is None else before.at]
     moments += [now - timedelta(seconds=p.idle_seconds) for uid, p in progress.items() if uid in ours]
-    furthest = pod_words.last_progress(pods)
-    if furthest is not None:
-        moments.append(furthest)
-    return now - max(moments) >= limit
+    last = pod_words.last_progress(pods)
+    if last is not None:
+        moments.append(last)
+    return Mark(replicas, *here, max(moments))
 
 
 def _loader_runs(pod: Object) -> bool:

@@ -136,6 +136,65 @@ def test_a_loader_that_gets_on_is_progress_and_silence_of_the_registry_is_not_a_
     assert ("Stalled" in _types(status)) is stalled
 
 
+def _told(seen, status):
+    """The same ModelDeployment, with this status in hand."""
+    return dataclasses.replace(seen, deployment={**seen.deployment, "status": status})
+
+
+@pytest.mark.parametrize("leaves_a_trace", [True, False])
+def test_pods_that_are_evicted_again_and_again_end_in_no_progress(leaves_a_trace):
+    """A replacement reaches what its predecessor reached: the kubelet leaves failed pods behind, a drain leaves none."""
+    seen, revision = _rolling()
+    scheduled = [{"type": "PodScheduled", "status": "True", "lastTransitionTime": at(0)}]
+    status, failed = None, ()
+    for round_, second in enumerate(range(0, 901, 60)):
+        here = pod(revision, name=f"web-a-{round_}", created=second, conditions=scheduled)
+        seen = dataclasses.replace(seen, pods=(*failed, here), progress={})
+        status = _report(_told(seen, status) if status else seen, NOW + timedelta(seconds=second + 5)).status
+        gone = {**here, "status": {"phase": "Failed", "reason": "Evicted", "message": "disk"}}
+        failed = (*failed, gone) if leaves_a_trace else ()
+        assert ("Stalled" in _types(status)) is (second >= 600)
+    assert _ready(status)["reason"] == "NoProgress"
+    assert status["rollProgress"]["at"] == at(5)
+
+
+def test_a_pod_that_gets_further_than_any_before_ends_the_stall():
+    """What stalled goes on by itself: one step more than ever, and time counts from there."""
+    seen, revision = _rolling()
+    first = dataclasses.replace(seen, pods=(pod(revision, created=0),))
+    stalled = _report(_told(first, _report(first).status), NOW + timedelta(seconds=700)).status
+    assert "Stalled" in _types(stalled)
+    ready = [{"type": "PodScheduled", "status": "True", "lastTransitionTime": at(710)}]
+    further = dataclasses.replace(first, pods=(pod(revision, created=0, conditions=ready),))
+    status = _report(_told(further, stalled), NOW + timedelta(seconds=711)).status
+    assert "Stalled" not in _types(status)
+    assert status["rollProgress"]["at"] == at(710)
+
+
+def test_fewer_replicas_are_measured_anew():
+    """Scaled down, the pods that are left have fewer steps behind them than all had together."""
+    seen, revision = _rolling()
+    two = {**seen.workload, "spec": {**seen.workload["spec"], "replicas": 2}}
+    pods = tuple(pod(revision, name=f"web-a-{number}", created=0) for number in range(2))
+    first = _report(dataclasses.replace(seen, workload=two, pods=pods)).status
+    assert first["rollProgress"]["steps"] == 2
+    later = dataclasses.replace(seen, pods=pods[:1], progress={"pod-web-a-0": LoaderProgress(5, 10, idle_seconds=1)})
+    status = _report(_told(later, first), NOW + timedelta(seconds=700)).status
+    assert status["rollProgress"] == {"replicas": 1, "steps": 1, "bytes": 0, "at": at(699)}
+    assert "Stalled" not in _types(status)
+
+
+def test_a_roll_that_has_come_to_its_end_leaves_no_mark():
+    """The next one begins at nothing."""
+    seen, revision = _rolling()
+    status = _report(dataclasses.replace(seen, pods=(pod(revision),))).status
+    done = dataclasses.replace(
+        seen, workload=complete(seen.workload), replica_sets=(replica_set("mnist-v4", DIGEST_4, revision, 1),)
+    )
+    assert "rollProgress" in status
+    assert "rollProgress" not in _report(_told(done, status)).status
+
+
 def test_loading_counts_the_loaders_that_run():
     """Bytes and total over all pods of the new revision."""
     seen, revision = _rolling()

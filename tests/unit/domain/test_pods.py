@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelberth.domain.pods import Trouble, first_trouble, last_progress
+from modelberth.domain.pods import Trouble, first_trouble, last_progress, steps
 from tests.unit.domain.builders import NOW, at, pod
 
 
@@ -83,6 +83,19 @@ def test_a_restart_is_no_progress():
     fresh = _container(restartCount=0, state={"running": {"startedAt": at(50)}})
     assert (last_progress([crashed]) - NOW).total_seconds() == -10
     assert (last_progress([fresh]) - NOW).total_seconds() == 50
+
+
+def test_steps_are_what_holds_now_of_the_pods_in_play():
+    """A pod that failed or is on its way out has none; being disrupted is none."""
+    conditions = [{"type": name, "status": "True"} for name in ("PodScheduled", "Initialized", "DisruptionTarget")]
+    conditions.append({"type": "Ready", "status": "False"})
+    loaded = {"name": "modelberth-loader", "state": {"terminated": {"exitCode": 0}}}
+    server = {"name": "server", "state": {"running": {}}}
+    here = pod("r", conditions=conditions, initContainerStatuses=[loaded], containerStatuses=[server])
+    failed = {**here, "status": {**here["status"], "phase": "Failed"}}
+    leaving = {**here, "metadata": {**here["metadata"], "deletionTimestamp": at(0)}}
+    assert steps([pod("r")]) == 1
+    assert steps([here, failed, leaving]) == 5
 
 
 def test_what_a_container_said_is_told_without_its_secrets():
