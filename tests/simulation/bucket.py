@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from modelberth.content.collections import Collection, Family
 from modelberth.content.versions import Version, first_version
 from modelberth.store.errors import VersionTaken
+from modelberth.store.run_types import AttemptRecord, KeyRecord, RunId, RunRecord
 from modelberth.store.types import (
     AliasEntry,
     ContentSummary,
@@ -22,6 +23,7 @@ from modelberth.store.types import (
     VersionRecord,
     already_said,
 )
+from tests.simulation.run_bucket import GatedRuns
 
 _SIZE = 1024
 
@@ -51,6 +53,9 @@ class Bucket:
         self.families: set[tuple[str, Family, str]] = set()
         self.contents: dict[tuple[str, str], ContentSummary] = {}
         self.aliases: dict[tuple[str, str, str], list[AliasEntry]] = {}
+        self.attempts: dict[tuple[str, RunId, int], AttemptRecord] = {}
+        self.runs: dict[tuple[str, RunId], RunRecord] = {}
+        self.run_keys: dict[tuple[str, str], list[KeyRecord]] = {}
         self.writes = 0
 
     def push(self, space: str, family: Family, digest: str) -> None:
@@ -117,7 +122,7 @@ class Bucket:
         return list(self.aliases.get((space, model, alias), ()))
 
 
-class GatedStore:
+class GatedStore(GatedRuns):
     """The `StorePort` of one process."""
 
     def __init__(self, caller: Caller, bucket: Bucket) -> None:

@@ -13,7 +13,10 @@ from modelberth.store.connection import Endpoint, KeyFiles
 from modelberth.store.contents import Contents
 from modelberth.store.families import Families
 from modelberth.store.inline import pack_inline
+from modelberth.store.minors import reserve_minor
 from modelberth.store.record_listing import RecordListing
+from modelberth.store.run_records import RunRecords
+from modelberth.store.run_types import AttemptRecord, KeyRecord, RunId, RunRecord
 from modelberth.store.sessions import Sessions
 from modelberth.store.spaces import Spaces
 from modelberth.store.types import (
@@ -71,6 +74,7 @@ class ContentStore:
         self._versions = VersionRecords(bucket, now=now)
         self._aliases = AliasRecords(bucket)
         self._families = Families(bucket)
+        self._runs = RunRecords(bucket)
         self.contents = Contents(bucket)
         self.sessions = Sessions(bucket, now=now)
         self.uploads = Uploads(bucket, self.sessions)
@@ -125,6 +129,44 @@ class ContentStore:
             body = content.objects[stored.digest]
             await self._bucket.put(space.prefix + stored.key, body, sha256=stored.digest)
         return await self.commits.commit(space, content.tree.digest, content.layout)
+
+    async def record_attempt(self, space: Space, record: AttemptRecord) -> AttemptRecord:
+        """See `RunPort.record_attempt`."""
+        return await self._runs.record_attempt(space, record)
+
+    async def attempt(self, space: Space, run: RunId, number: int) -> AttemptRecord | None:
+        """See `RunPort.attempt`."""
+        return await self._runs.attempt(space, run, number)
+
+    async def finish_run(self, space: Space, record: RunRecord) -> RunRecord:
+        """See `RunPort.finish_run`."""
+        return await self._runs.finish(space, record)
+
+    async def run_record(self, space: Space, run: RunId) -> RunRecord | None:
+        """See `RunPort.run_record`."""
+        return await self._runs.result(space, run)
+
+    async def find_runs(self, space: Space, name: str) -> list[RunId]:
+        """See `RunPort.find_runs`."""
+        return await self._runs.find(space, name)
+
+    async def runs(self, space: Space) -> list[RunId]:
+        """See `RunPort.runs`."""
+        return await self._runs.all(space)
+
+    async def remember_key(self, space: Space, record: KeyRecord, *, instead_of: KeyRecord | None = None) -> KeyRecord:
+        """See `RunPort.remember_key`."""
+        return await self._runs.remember_key(space, record, instead_of=instead_of)
+
+    async def run_of_key(self, space: Space, key: str) -> KeyRecord | None:
+        """See `RunPort.run_of_key`."""
+        return await self._runs.of_key(space, key)
+
+    async def reserve_minor(self, space: Space, new: NewVersion, *, major: int, base: str, run_uid: str) -> Reservation:
+        """See `RunPort.reserve_minor`."""
+        reservation = await reserve_minor(self._versions, space, new, major=major, base=base, run_uid=run_uid)
+        await self._families.mark(space, "models", reservation.record.digest)
+        return reservation
 
     async def append_alias(self, space: Space, entry: NewAliasEntry, *, after: int) -> AliasEntry:
         """See `StorePort.append_alias`."""

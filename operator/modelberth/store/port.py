@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from modelberth.content.collections import Collection, Family
+from modelberth.store.run_port import RunPort
 from modelberth.store.types import (
     AliasEntry,
     ContentSummary,
@@ -19,7 +20,7 @@ from modelberth.store.types import (
 )
 
 
-class StorePort(Protocol):
+class StorePort(RunPort, Protocol):
     """Records and content, by space.
 
     Every method raises `StoreUnavailable` where the store does not answer, `StoreDenied` where it refuses us and
