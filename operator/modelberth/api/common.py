@@ -20,13 +20,17 @@ SEMANTIC_PATTERN: Final = r"^(0|[1-9][0-9]*)[.](0|[1-9][0-9]*)$"
 VERSION_PATTERN: Final = r"^(v(0|[1-9][0-9]*)|(0|[1-9][0-9]*)[.](0|[1-9][0-9]*))$"
 VERSION_NAME_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?-(v(0|[1-9][0-9]*)|(0|[1-9][0-9]*)[.](0|[1-9][0-9]*))$"
 DIGEST_PATTERN: Final = r"^sha256:[0-9a-f]{64}$"
+FOLDER_PATTERN: Final = r"^([^./][^/]*|[.][^./][^/]*|[.][.][^/]+)(/([^./][^/]*|[.][^./][^/]*|[.][.][^/]+))*$"
+"""A path below a tree: no slash at its ends, no empty part, no `.` and no `..`."""
 PERCENT_PATTERN: Final = r"^(100|[1-9]?[0-9])%$"
 
 ARTIFACT_NAME_LIMIT: Final = 50
 VERSION_LIMIT: Final = 12
 VERSION_NAME_LIMIT: Final = 63
-"""A version's object name is `<artifact>-<version>` and becomes a label value: 50 + 1 + 12 = 63."""
+"""A version's object name is `<collection>-<version>` and becomes a label value: 50 + 1 + 12 = 63."""
 LABEL_LIMIT: Final = 63
+TRAINING_RUN_NAME_LIMIT: Final = 57
+"""A run names its pods: `<run>-<attempt>`."""
 ALIAS_LIMIT: Final = 40
 ALIASES_LIMIT: Final = 64
 DIGEST_LENGTH: Final = 71
@@ -69,7 +73,7 @@ def alias_names(field: str) -> dict[str, Any]:
             ),
             rule(
                 "!('latest' in self)",
-                f"{field}: latest is reserved, it always means an artifact's newest version; use another name",
+                f"{field}: latest is reserved, it always means the newest version; use another name",
             ),
         ),
     }
@@ -107,9 +111,16 @@ class StatusModel(_Model):
 
 Label = Annotated[str, Field(min_length=1, max_length=LABEL_LIMIT, pattern=LABEL_PATTERN)]
 ArtifactName = Annotated[str, Field(min_length=1, max_length=ARTIFACT_NAME_LIMIT, pattern=LABEL_PATTERN)]
+DatasetName = ArtifactName
+TrainingRunName = Annotated[str, Field(min_length=1, max_length=TRAINING_RUN_NAME_LIMIT, pattern=LABEL_PATTERN)]
 AliasName = Annotated[str, Field(min_length=1, max_length=ALIAS_LIMIT, pattern=ALIAS_PATTERN)]
 Version = Annotated[str, Field(min_length=1, max_length=VERSION_LIMIT, pattern=VERSION_PATTERN)]
+SequenceNumber = Annotated[str, Field(min_length=1, max_length=VERSION_LIMIT, pattern=SEQUENCE_PATTERN)]
 VersionName = Annotated[str, Field(min_length=3, max_length=VERSION_NAME_LIMIT, pattern=VERSION_NAME_PATTERN)]
+VersionNames = Annotated[
+    tuple[VersionName, ...], Field(max_length=64, json_schema_extra={"x-kubernetes-list-type": "set"})
+]
+FolderPath = Annotated[str, Field(min_length=1, max_length=1024, pattern=FOLDER_PATTERN)]
 Digest = Annotated[str, Field(min_length=DIGEST_LENGTH, max_length=DIGEST_LENGTH, pattern=DIGEST_PATTERN)]
 Description = Annotated[str, Field(max_length=4096)]
 ShortText = Annotated[str, Field(max_length=256)]

@@ -5,19 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from modelberth.api.common import (
-    ALIASES_LIMIT,
-    AliasName,
-    AliasStanding,
-    Count,
-    Description,
-    ModelType,
-    ObjectStatus,
-    SpecModel,
-    VersionName,
-    alias_names,
-    immutable,
-)
+from modelberth.api.collection import CollectionAliases, CollectionStatus
+from modelberth.api.common import Description, ModelType, SpecModel, immutable
 
 
 class Versioning(StrEnum):
@@ -25,13 +14,6 @@ class Versioning(StrEnum):
 
     SEQUENCE = "Sequence"
     SEMANTIC = "Semantic"
-
-
-class ArtifactAlias(SpecModel):
-    """One alias of an artifact."""
-
-    version: VersionName
-    """The ModelVersion that the alias stands for, by its object name (mnist-v3); one of this artifact's own."""
 
 
 class ModelArtifactSpec(SpecModel):
@@ -47,24 +29,11 @@ class ModelArtifactSpec(SpecModel):
     """How versions are counted: Sequence gives v0, v1, v2; Semantic gives 1.0, 1.1, 2.0. Immutable."""
     description: Description | None = None
     """What this training effort is about."""
-    aliases: Annotated[dict[AliasName, ArtifactAlias] | None, Field(json_schema_extra=alias_names("spec.aliases"))] = (
-        None
-    )
+    aliases: CollectionAliases = None
     """Names for single versions of this artifact, by alias name. A map, so that several owners can each apply their
     own entry; to take your last one back by plain `kubectl apply`, keep an empty map. The alias latest exists by
     itself."""
 
 
-class ModelArtifactStatus(ObjectStatus):
+class ModelArtifactStatus(CollectionStatus):
     """What the artifact holds, as last observed."""
-
-    latest_version: VersionName | None = None
-    """The newest version, by its object name; what the address of the bare artifact means."""
-    version_count: Count | None = None
-    """How many ModelVersions the artifact has."""
-    logical_bytes: Count | None = None
-    """The sizes of all its versions' files, in bytes, each version counted whole."""
-    aliases: Annotated[
-        dict[AliasName, AliasStanding] | None, Field(json_schema_extra={"maxProperties": ALIASES_LIMIT})
-    ] = None
-    """What each alias asks for and stands for, by alias name."""

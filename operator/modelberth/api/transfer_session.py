@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from modelberth.api.common import ArtifactName, ObjectStatus, SpecModel, Time, UserName, rule, rules
+from modelberth.api.common import ArtifactName, DatasetName, ObjectStatus, SpecModel, Time, UserName, rule, rules
 
 
 class Operation(StrEnum):
@@ -13,6 +13,14 @@ class Operation(StrEnum):
 
     PUSH = "Push"
     PULL = "Pull"
+
+
+class TransferFamily(StrEnum):
+    """Which content a session is for; each family has a right of its own."""
+
+    MODELS = "models"
+    DATASETS = "datasets"
+    RUNS = "runs"
 
 
 class TransferSessionSpec(SpecModel):
@@ -26,12 +34,28 @@ class TransferSessionSpec(SpecModel):
     """How long the session lasts, in seconds from its creation; then it is deleted."""
     user: UserName
     """The user as the API server knows them: whoever creates the session."""
+    family: TransferFamily = TransferFamily.MODELS
+    """Whose content the session is for: models, datasets, or runs (the files that training runs left; Pull only)."""
     artifact: ArtifactName | None = None
     """Where given, the session is for this ModelArtifact only."""
+    dataset: DatasetName | None = None
+    """Where given, the session is for this Dataset only."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            rule("self == oldSelf", "spec of a TransferSession is immutable; create another session")
+            rule("self == oldSelf", "spec of a TransferSession is immutable; create another session"),
+            rule(
+                "!has(self.artifact) || self.family == 'models'",
+                "spec.artifact narrows a session of family models; remove it or correct spec.family",
+            ),
+            rule(
+                "!has(self.dataset) || self.family == 'datasets'",
+                "spec.dataset narrows a session of family datasets; remove it or correct spec.family",
+            ),
+            rule(
+                "self.family != 'runs' || self.operation == 'Pull'",
+                "spec.operation: the files of runs are pushed by the runs themselves; ask for Pull",
+            ),
         )
     )
 

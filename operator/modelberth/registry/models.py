@@ -6,10 +6,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from modelberth.api.common import Digest, Version
-from modelberth.api.model_version import Lineage, Signature
+from modelberth.api.lineage import Lineage
+from modelberth.api.model_version import Signature
+from modelberth.content.layout import MAX_OBJECT_BYTES
 
 MAX_PAGE = 1000
-MAX_OBJECT_BYTES = 8 * 1024 * 1024
 
 
 class Wire(BaseModel):

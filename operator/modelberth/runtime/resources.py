@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from modelberth.api.names import GROUP, VERSION
+
 Object = dict[str, Any]
 """A Kubernetes object as JSON: `apiVersion`, `kind`, `metadata`, and the rest of its kind."""
 
@@ -61,11 +63,10 @@ class Resource:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
-GROUP = "modelberth.io"
-VERSION = "v1alpha1"
-
 MODEL_ARTIFACTS = Resource(GROUP, VERSION, "modelartifacts", "ModelArtifact")
 MODEL_VERSIONS = Resource(GROUP, VERSION, "modelversions", "ModelVersion")
+DATASETS = Resource(GROUP, VERSION, "datasets", "Dataset")
+DATASET_VERSIONS = Resource(GROUP, VERSION, "datasetversions", "DatasetVersion")
 REGISTERED_MODELS = Resource(GROUP, VERSION, "registeredmodels", "RegisteredModel")
 MODEL_DEPLOYMENTS = Resource(GROUP, VERSION, "modeldeployments", "ModelDeployment")
 TRANSFER_SESSIONS = Resource(GROUP, VERSION, "transfersessions", "TransferSession")
@@ -86,7 +87,15 @@ SUBJECT_ACCESS_REVIEWS = Resource(
     "authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False
 )
 
-OWN_KINDS = (MODEL_ARTIFACTS, MODEL_VERSIONS, REGISTERED_MODELS, MODEL_DEPLOYMENTS, TRANSFER_SESSIONS)
+OWN_KINDS = (
+    MODEL_ARTIFACTS,
+    MODEL_VERSIONS,
+    DATASETS,
+    DATASET_VERSIONS,
+    REGISTERED_MODELS,
+    MODEL_DEPLOYMENTS,
+    TRANSFER_SESSIONS,
+)
 """The custom resources that Modelberth defines."""
 
 _ALL = (
