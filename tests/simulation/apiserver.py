@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from modelberth.runtime.clock import Clock, rfc3339
+from modelberth.api.conditions import timestamp
+from modelberth.runtime.clock import Clock
 from modelberth.runtime.errors import AlreadyExists, Conflict, Gone, Invalid, NotFound
 from modelberth.runtime.resources import (
     CONTROLLER_REVISIONS,
@@ -287,7 +288,7 @@ class ApiServer:
             self._remove(user, resource, place)
         elif "deletionTimestamp" not in stored.object["metadata"]:
             marked = copied(stored.object)
-            marked["metadata"]["deletionTimestamp"] = rfc3339(self._clock.now())
+            marked["metadata"]["deletionTimestamp"] = timestamp(self._clock.now())
             self._store(user, resource, marked, stored.ownership, "MODIFIED")
 
     # How a write becomes a fact
@@ -297,7 +298,7 @@ class ApiServer:
         obj = self._admitted(user, resource, None, obj)
         kinds.validate(resource, obj, None)
         metadata = obj["metadata"]
-        metadata["creationTimestamp"] = rfc3339(self._clock.now())
+        metadata["creationTimestamp"] = timestamp(self._clock.now())
         metadata["uid"] = f"00000000-0000-4000-8000-{self._uids + 1:012x}"
         if resource in _WITH_GENERATION:
             metadata["generation"] = 1

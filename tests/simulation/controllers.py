@@ -8,7 +8,8 @@ import hashlib
 import json
 from enum import StrEnum
 
-from modelberth.runtime.clock import Clock, rfc3339
+from modelberth.api.conditions import timestamp
+from modelberth.runtime.clock import Clock
 from modelberth.runtime.resources import DEPLOYMENTS, PODS, REPLICA_SETS, Object
 from tests.simulation.apiserver import ApiServer, copied
 from tests.simulation.kinds import pod_of, replica_set_of
@@ -200,7 +201,7 @@ class Kubelet:
         return self._server.version != before
 
     def _status(self, pod: Object, fate: PodFate) -> Object:
-        now = rfc3339(self._clock.now())
+        now = timestamp(self._clock.now())
         spec = pod["spec"]
         loaders = [container["name"] for container in spec.get("initContainers") or ()]
         servers = [container["name"] for container in spec["containers"]]

@@ -60,12 +60,6 @@ def find_condition(conditions: Sequence[Mapping[str, Any]], type: str) -> Mappin
     return next((entry for entry in conditions if entry["type"] == type), None)
 
 
-def is_true(conditions: Sequence[Mapping[str, Any]], type: str) -> bool:  # noqa: A002
-    """Whether a condition is there and holds."""
-    condition = find_condition(conditions, type)
-    return condition is not None and condition.get("status") == "True"
-
-
 def shortened(message: str) -> str:
     """The message, cut to `MESSAGE_LIMIT` characters with a mark where something is missing."""
     return message if len(message) <= MESSAGE_LIMIT else message[: MESSAGE_LIMIT - 1] + "…"

@@ -16,9 +16,6 @@ AUDIENCE: Final = "modelberth"
 NAMESPACE_PODS_GROUP: Final = "modelberth.io:namespace-pods"
 """The group that the registry adds to a pod's access review where the content lies in the pod's own namespace."""
 
-OVERRIDE_VERB: Final = "override"
-"""Who has this verb on a resource of the group may write what is otherwise the operator's: status and finalizers."""
-
 CONTENT_SUBRESOURCE: Final = "content"
 """`get` on `modelversions/content` is the right to read a version's bytes; no such URL exists in the API server."""
 

@@ -1,9 +1,9 @@
 """The Kubernetes API for the command line: a few plain calls with the user's own kubeconfig and rights."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlencode
 
 from modelberth.cli.errors import CommandError
@@ -134,14 +134,6 @@ def _in_words() -> Iterator[None]:
         yield
     except (ConfigurationError, CredentialsError) as error:
         raise CommandError(str(error)) from None
-
-
-def dig(value: Mapping[str, Any] | None, *fields: str) -> Any:
-    """A field deep in an object; None where any part of the way is missing."""
-    found: Any = value
-    for field in fields:
-        found = found.get(field) if isinstance(found, Mapping) else None
-    return found
 
 
 def proxy_for(url: str) -> str | None:

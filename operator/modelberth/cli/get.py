@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelberth.cli.arguments import add_place
-from modelberth.cli.cluster import Cluster, dig
+from modelberth.cli.cluster import Cluster
 from modelberth.cli.display import size
 from modelberth.cli.errors import CommandError
 from modelberth.cli.session import Place, session_access
 from modelberth.cli.tables import table
 from modelberth.content.versions import object_name
+from modelberth.domain.objects import dig
 from modelberth.runtime.resources import MODEL_ARTIFACTS, MODEL_VERSIONS, REGISTERED_MODELS, Object
 from modelberth.transfer.errors import HttpFailure
 

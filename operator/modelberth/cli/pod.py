@@ -8,11 +8,9 @@ from contextlib import contextmanager
 from modelberth.cli.access import Access
 from modelberth.cli.display import Notices
 from modelberth.cli.errors import CommandError
+from modelberth.content.mounts import REGISTRY_FOLDER, TOKEN_FILE
 from modelberth.transfer.http import Http, Patience
 from modelberth.transfer.registry_client import RegistryClient
-
-TOKEN_FILE = "/var/run/secrets/modelberth/token"  # noqa: S105 (where it is, not what)
-REGISTRY_FOLDER = "/var/run/modelberth/registry"
 
 
 def is_loader() -> bool:

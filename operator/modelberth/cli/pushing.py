@@ -10,11 +10,12 @@ from typing import Any
 
 from modelberth.api import names
 from modelberth.cli.access import Access
-from modelberth.cli.cluster import Cluster, dig
+from modelberth.cli.cluster import Cluster
 from modelberth.cli.errors import CommandError, UsageError
 from modelberth.cli.session import Place, session_access
 from modelberth.content.addresses import LATEST, is_alias, is_artifact_name
 from modelberth.content.versions import MAX_VERSION_LENGTH, Version, is_version, object_name
+from modelberth.domain.objects import dig
 from modelberth.runtime.resources import MODEL_ARTIFACTS, MODEL_VERSIONS, Object
 from modelberth.transfer.answers import Reserved
 from modelberth.transfer.errors import HttpFailure

@@ -18,9 +18,10 @@ from typing import Literal
 
 from modelberth.api import names
 from modelberth.cli.access import Access
-from modelberth.cli.cluster import Cluster, dig, proxy_for
+from modelberth.cli.cluster import Cluster, proxy_for
 from modelberth.cli.display import Notices
 from modelberth.cli.errors import CommandError
+from modelberth.domain.objects import dig
 from modelberth.runtime.resources import CONFIG_MAPS, TRANSFER_SESSIONS
 from modelberth.transfer.errors import HttpFailure, TransferError
 from modelberth.transfer.http import Http, Patience

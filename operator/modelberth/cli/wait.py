@@ -9,10 +9,11 @@ import time
 from typing import NamedTuple
 
 from modelberth.cli.arguments import add_place, alias_address, positive, version_name
-from modelberth.cli.cluster import Cluster, dig
+from modelberth.cli.cluster import Cluster
 from modelberth.cli.errors import CommandError
 from modelberth.cli.session import Place
 from modelberth.content.addresses import Address
+from modelberth.domain.objects import dig
 from modelberth.runtime.resources import MODEL_ARTIFACTS, REGISTERED_MODELS, Object
 
 _POLL_SECONDS = 1.0

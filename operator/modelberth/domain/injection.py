@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelberth.api import names
+from modelberth.content.mounts import REGISTRY_FOLDER, TOKEN_FOLDER
 from modelberth.domain.objects import Object
 from modelberth.domain.templates import server_container
 
 MODEL_VOLUME_ROOT = "/mnt/modelberth"
 MODEL_SUBPATH = "model"
-TOKEN_FOLDER = "/var/run/secrets/modelberth"  # noqa: S105 - a folder, not a token
-REGISTRY_FOLDER = "/var/run/modelberth/registry"
 TOKEN_SECONDS = 3600
 """Asked for; the kubelet renews a projected token at 80 % of its life."""
 

@@ -10,28 +10,10 @@ from modelberth.domain.writes import Verb, Write
 from modelberth.runtime.cache import Cache, resource_version_of
 from modelberth.runtime.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound
 from modelberth.runtime.kube import NO_VERSION, KubeApi
-from modelberth.runtime.resources import NAMESPACES, Key, Resource, resource_of
+from modelberth.runtime.resources import NAMESPACES, Resource, resource_of
+from modelberth.runtime.results import DONE, Reconciler, Result
 
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What is left to do: look again after so many seconds, or (None) only when something changes."""
-
-    requeue_after: float | None = None
-
-
-DONE = Result()
-
-
-class Reconciler(Protocol):
-    """Brings the object of one key to its desired state; called again whenever anything about it may have changed.
-
-    Errors of the API server and the store that only time mends are raised: the work queue backs off and retries.
-    """
-
-    async def reconcile(self, key: Key) -> Result:
-        """Observe, decide, execute."""
-        ...
+__all__ = ["DONE", "Outcome", "Reconciler", "Recorder", "Result", "execute", "namespace_uid", "send", "write_status"]
 
 
 class Recorder(Protocol):

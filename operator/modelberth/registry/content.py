@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter, Response
 
+from modelberth.api.conditions import timestamp
 from modelberth.content.layout import StoredObject
 from modelberth.registry.access import Access, ContentReader
 from modelberth.registry.models import Urls, UrlsRequest
 from modelberth.registry.parameters import REFUSALS, DigestPath, Namespace, text_answer
 from modelberth.registry.problems import Problem, no_content
-from modelberth.runtime.clock import rfc3339
 from modelberth.store.errors import NotFound
 
 router = APIRouter(prefix="/v1/namespaces/{ns}/content/{digest}", tags=["content"], responses=REFUSALS)
@@ -45,7 +45,7 @@ async def urls(ns: Namespace, digest: DigestPath, wanted: UrlsRequest, access: C
     access.services.metrics.urls.labels(scope="reader").inc(len(wanted.objects))
     prefix = access.space.prefix
     return Urls(
-        expires_at=rfc3339(signer.expires_at),
+        expires_at=timestamp(signer.expires_at),
         urls={str(number): signer.presigner.get(prefix + objects[number].key) for number in wanted.objects},
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from modelberth.api.conditions import timestamp
 from modelberth.content.errors import FormatError
 from modelberth.content.layout import Layout
 from modelberth.content.tree import TreeParser
@@ -23,7 +24,6 @@ from modelberth.registry.models import (
 )
 from modelberth.registry.parameters import REFUSALS, DigestPath, Namespace, text_body
 from modelberth.registry.problems import Problem, no_content
-from modelberth.runtime.clock import rfc3339
 from modelberth.store.commits import Incomplete
 from modelberth.store.errors import NotFound
 from modelberth.store.types import ContentSummary
@@ -82,7 +82,7 @@ async def uploads(ns: Namespace, wanted: UploadsRequest, access: Pusher) -> Uplo
     objects = [WantedObject(item.sha256, item.size) for item in wanted.objects]
     plan = await access.store.uploads.plan(access.space, objects, endpoint, who=access.caller.uid)
     access.services.metrics.urls.labels(scope="writer").inc(sum(item.upload is not None for item in plan.objects))
-    return UploadsAnswer(expires_at=rfc3339(plan.expires_at), uploads=[_target(item) for item in plan.objects])
+    return UploadsAnswer(expires_at=timestamp(plan.expires_at), uploads=[_target(item) for item in plan.objects])
 
 
 @router.post(

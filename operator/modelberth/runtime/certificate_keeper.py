@@ -7,7 +7,6 @@ mounts. A Secret that was deleted or damaged is made anew. The CA is written fir
 import base64
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from modelberth.runtime.certificates import (
     Authority,
@@ -22,6 +21,7 @@ from modelberth.runtime.clock import Clock
 from modelberth.runtime.errors import ApiUnavailable
 from modelberth.runtime.kube import NO_VERSION, KubeApi
 from modelberth.runtime.resources import SECRETS, Key, Object
+from modelberth.runtime.results import Result
 
 AUTHORITY_SECRET = "modelberth-ca"  # noqa: S105 (a name)
 SERVING_SECRET = "modelberth-registry-tls"  # noqa: S105 (a name)
@@ -31,13 +31,6 @@ CONTROLLER = "certificates"
 LOOK_AGAIN_SECONDS = 3600.0
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class LookAgain:
-    """When to reconcile again."""
-
-    requeue_after: float | None = LOOK_AGAIN_SECONDS
 
 
 class CertificateKeeper:
@@ -83,7 +76,7 @@ class CertificateKeeper:
         """As `bundle`, but "" while it was not read yet."""
         return self._bundle or ""
 
-    async def reconcile(self, key: Key) -> LookAgain:
+    async def reconcile(self, key: Key) -> Result:
         """Read both Secrets, do what has to be done, look again within the hour.
 
         Raises:
@@ -106,7 +99,7 @@ class CertificateKeeper:
             if _data(stored_serving) != data:
                 await self._write(stored_serving, SERVING_SECRET, data)
             self._publish(authority.bundle.decode())
-        return LookAgain()
+        return Result(requeue_after=LOOK_AGAIN_SECONDS)
 
     def _publish(self, bundle: str) -> None:
         if bundle != self._bundle:

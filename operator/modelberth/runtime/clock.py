@@ -29,11 +29,6 @@ class SystemClock:
         return time.monotonic()
 
 
-def rfc3339(moment: datetime) -> str:
-    """A moment as Kubernetes writes `Time`: UTC, whole seconds, `2026-01-31T12:00:00Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def rfc3339_micro(moment: datetime) -> str:
     """A moment as Kubernetes writes `MicroTime` (Leases, events): always six digits of a second."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

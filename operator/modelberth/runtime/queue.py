@@ -100,11 +100,6 @@ class WorkQueue(Generic[K]):
         return len(self._working)
 
     @property
-    def delayed(self) -> int:
-        """How many keys wait for their time."""
-        return len(self._due)
-
-    @property
     def last_taken(self) -> float:
         """When a worker last took a key, in the clock's monotonic seconds."""
         return self._last_taken

@@ -12,36 +12,18 @@ A failure of one key never ends a worker, and never holds up another key.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
-from typing import Protocol
+from collections.abc import Mapping
 
 from modelberth.runtime.clock import Clock
 from modelberth.runtime.errors import ApiError, Conflict, TooManyRequests
 from modelberth.runtime.metrics import Item, Metrics
 from modelberth.runtime.queue import WorkQueue
-from modelberth.runtime.resources import Key
+from modelberth.runtime.results import Reconciler, Result
 
 CONFLICT_SECONDS = 0.05
 """How long the watch gets to bring what a write collided with."""
 
 log = logging.getLogger(__name__)
-
-
-class Result(Protocol):
-    """What a reconcile leaves to do."""
-
-    @property
-    def requeue_after(self) -> float | None:
-        """Look again after so many seconds; None for only when something changes."""
-        ...
-
-
-class Reconciler(Protocol):
-    """Brings one object to its desired state."""
-
-    def reconcile(self, key: Key) -> Awaitable[Result]:
-        """Observe, decide, execute. Every error that is raised means: try again later."""
-        ...
 
 
 class Workers:
