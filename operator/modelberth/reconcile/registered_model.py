@@ -15,7 +15,8 @@ from modelberth.domain.alias_history import Entry
 from modelberth.domain.objects import Object, dig, is_deleting, name_of, namespace_of, uid_of
 from modelberth.domain.registered_model import Observed
 from modelberth.domain.verdicts import Standing, Verdict
-from modelberth.reconcile.base import DONE, Recorder, Result, namespace_uid, send, write_status
+from modelberth.reconcile.base import DONE, Recorder, Result, send, write_status
+from modelberth.reconcile.homes import Homes
 from modelberth.reconcile.store_words import RETRY_SECONDS, verdict_of
 from modelberth.runtime.cache import Cache
 from modelberth.runtime.clock import Clock
@@ -48,6 +49,7 @@ class RegisteredModelReconciler:
 
     def __init__(self, *, kube: KubeApi, cache: Cache, store: StorePort, recorder: Recorder, clock: Clock) -> None:
         self._kube = kube
+        self._homes = Homes(kube)
         self._cache = cache
         self._store = store
         self._recorder = recorder
@@ -130,8 +132,8 @@ class RegisteredModelReconciler:
         return status, why
 
     async def _append(self, model: Object, alias: str, waiting: list[Entry], *, after: int) -> tuple[list[Entry], int]:
-        namespace, name = namespace_of(model), name_of(model)
-        space = await self._store.space(namespace, await namespace_uid(self._kube, namespace))
+        name = name_of(model)
+        space = await self._store.space(namespace_of(model), await self._homes.uid_of(model))
         for entry in waiting:
             written = await self._store.append_alias(space, _to_record(model, alias, entry), after=after)
             after = written.sequence
