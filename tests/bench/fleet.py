@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
 from modelberth.api import names
-from modelberth.domain import model_version
-from modelberth.domain.model_version import Stored
+from modelberth.domain import content_version
+from modelberth.domain.content_version import Stored
 from modelberth.domain.verdicts import Standing, Verdict
 from modelberth.runtime.kube_client import KubeClient
 from modelberth.runtime.resources import (
@@ -131,7 +131,7 @@ def _ready_status(version: Object, number: int) -> Object:
         stored_bytes=45_000_000,
     )
     verdict = Verdict("Ready", Standing.READY, "Ready", f"{ARTIFACT}:v{number} is stored and proven")
-    return model_version.status_of(version, verdict, stored, [], now=datetime.now(UTC))
+    return content_version.status_of(version, verdict, stored, [], now=datetime.now(UTC))
 
 
 async def _all_at_once(make: Callable[[int], Awaitable[None]], numbers: Iterable[int]) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from modelberth.domain import (
+    content_version,
     deployment_report,
     model_deployment,
-    model_version,
     registered_model,
     rollouts,
     targets,
@@ -29,9 +29,9 @@ from modelberth.domain.rollouts import Rollout
 from modelberth.domain.targets import Target
 from modelberth.domain.verdicts import Standing, Verdict
 from modelberth.reconcile import base, mapping, transfer_session
-from modelberth.reconcile import model_artifact as reconcile_artifact
+from modelberth.reconcile import collection as reconcile_collection
+from modelberth.reconcile import content_version as reconcile_version
 from modelberth.reconcile import model_deployment as reconcile_deployment
-from modelberth.reconcile import model_version as reconcile_version
 from modelberth.reconcile import registered_model as reconcile_model
 from modelberth.runtime import watches
 from modelberth.runtime.cache import Cache
@@ -83,13 +83,13 @@ def record_overwritten(patch: Patch) -> None:
 
 def digest_worked_out_again(patch: Patch) -> None:
     """A version's digest is worked out at every look, from something that changes."""
-    original = model_version.status_of
+    original = content_version.status_of
 
     def status_of(version: Object, verdict: Verdict, stored: Any, users: list[str], *, now: datetime) -> dict[str, Any]:
         status = original(version, verdict, stored, users, now=now)
         return {**status, "digest": digest_of(str(users))} if "digest" in status else status
 
-    patch.setattr(model_version, "status_of", status_of)
+    patch.setattr(content_version, "status_of", status_of)
 
 
 def spec_corrected(patch: Patch) -> None:
@@ -259,7 +259,7 @@ def bug_on_a_half_filled_object(patch: Patch) -> None:
 
 def time_in_a_message(patch: Patch) -> None:
     """A message that is never twice the same: every look is a write, every write wakes the next look."""
-    original = model_version.status_of
+    original = content_version.status_of
     ticks = iter(range(10**9))
 
     def status_of(version: Object, verdict: Verdict, stored: Any, users: list[str], *, now: datetime) -> dict[str, Any]:
@@ -267,7 +267,7 @@ def time_in_a_message(patch: Patch) -> None:
         conditions = [{**entry, "message": f"looked {next(ticks)} times"} for entry in status["conditions"]]
         return {**status, "conditions": conditions}
 
-    patch.setattr(model_version, "status_of", status_of)
+    patch.setattr(content_version, "status_of", status_of)
 
 
 def refusals_swallowed(patch: Patch) -> None:
@@ -302,7 +302,7 @@ def sessions_never_looked_at_again(patch: Patch) -> None:
 
 
 def _replace_write_status(patch: Patch, write_status: Any) -> None:
-    for module in (reconcile_artifact, reconcile_deployment, reconcile_model, reconcile_version, transfer_session):
+    for module in (reconcile_collection, reconcile_deployment, reconcile_model, reconcile_version, transfer_session):
         patch.setattr(module, "write_status", write_status)
 
 

@@ -10,10 +10,10 @@ from modelberth.domain.writes import Verb, Write
 from modelberth.runtime.cache import Cache, resource_version_of
 from modelberth.runtime.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound
 from modelberth.runtime.kube import NO_VERSION, KubeApi
-from modelberth.runtime.resources import NAMESPACES, Resource, resource_of
+from modelberth.runtime.resources import Resource, resource_of
 from modelberth.runtime.results import DONE, Reconciler, Result
 
-__all__ = ["DONE", "Outcome", "Reconciler", "Recorder", "Result", "execute", "namespace_uid", "send", "write_status"]
+__all__ = ["DONE", "Outcome", "Reconciler", "Recorder", "Result", "execute", "send", "write_status"]
 
 
 class Recorder(Protocol):
@@ -137,18 +137,6 @@ async def write_status(
         return False
     cache.observe(written)
     return True
-
-
-async def namespace_uid(kube: KubeApi, namespace: str) -> str:
-    """The namespace's uid: a recreated namespace is another one and has other bytes.
-
-    Raises:
-        NotFound: the namespace is gone, and everything in it is about to be.
-    """
-    home = await kube.get(NAMESPACES, None, namespace)
-    if home is None:
-        raise NotFound(404, "NotFound", f"namespace {namespace} is gone")
-    return uid_of(home)
 
 
 def send(recorder: Recorder, regarding: Object, events: Iterable[Event]) -> None:

@@ -4,16 +4,17 @@ Every rule is a pure function of the change and the cache. A deleted object come
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from modelberth.api import names
+from modelberth.domain.content_version import collection_of
 from modelberth.domain.objects import Object, condition, dig, is_deleting, is_ready, label, name_of, namespace_of
+from modelberth.reconcile.families import FAMILIES, MODEL_FAMILY, ContentFamily
 from modelberth.runtime.cache import Cache
 from modelberth.runtime.resources import (
     CONTROLLER_REVISIONS,
     DEPLOYMENTS,
-    MODEL_ARTIFACTS,
     MODEL_DEPLOYMENTS,
-    MODEL_VERSIONS,
     POD_TEMPLATES,
     REGISTERED_MODELS,
     REPLICA_SETS,
@@ -31,9 +32,10 @@ TRUST = "registry-trust"
 
 def add_indexes(cache: Cache) -> None:
     """Register every index that the rules and the reconcilers look things up by."""
-    cache.add_index(MODEL_VERSIONS, "artifact", lambda version: [str(dig(version, "spec", "artifact"))])
-    cache.add_index(REGISTERED_MODELS, "version", versions_named_by)
-    cache.add_index(MODEL_ARTIFACTS, "version", versions_named_by)
+    for family in FAMILIES:
+        cache.add_index(family.versions, "collection", lambda version: [collection_of(version).name])
+        for users in family.users:
+            cache.add_index(users, family.versions.plural, versions_named_by)
     cache.add_index(MODEL_DEPLOYMENTS, "model", lambda deployment: [str(dig(deployment, "spec", "model"))])
     cache.add_index(MODEL_DEPLOYMENTS, "template", _template_named_by)
     for owned in (REPLICA_SETS, CONTROLLER_REVISIONS):
@@ -41,7 +43,7 @@ def add_indexes(cache: Cache) -> None:
 
 
 def versions_named_by(owner: Object) -> set[str]:
-    """The versions that a model or an artifact links, wants under an alias, or currently stands for."""
+    """The versions that a model or a collection links, wants under an alias, or currently stands for."""
     wanted = {str(entry.get("version")) for entry in (dig(owner, "spec", "aliases") or {}).values()}
     current = {str(entry.get("current")) for entry in (dig(owner, "status", "aliases") or {}).values()}
     return {*wanted, *current, *(dig(owner, "spec", "links") or {})} - {"None"}
@@ -64,40 +66,49 @@ def moved_aliases(old: Object | None, new: Object | None) -> Iterator[tuple[str,
             yield alias, str(entry.get("version"))
 
 
-def _of_version(old: Object | None, new: Object | None, obj: Object, cache: Cache) -> Iterator[Work]:
-    namespace = namespace_of(obj)
-    yield MODEL_VERSIONS.plural, Key(namespace, name_of(obj))
+def _of_version(
+    family: ContentFamily, old: Object | None, new: Object | None, obj: Object, cache: Cache
+) -> Iterator[Work]:
+    yield family.versions.plural, Key(namespace_of(obj), name_of(obj))
     if old is None or new is None or _as_aliases_see(old) != _as_aliases_see(new):
-        # An artifact adds up all its versions: that is not done for a change that it does not count.
-        yield MODEL_ARTIFACTS.plural, Key(namespace, str(dig(obj, "spec", "artifact")))
-        for model in cache.by_index(REGISTERED_MODELS, "version", namespace, name_of(obj)):
-            yield REGISTERED_MODELS.plural, Key(namespace, name_of(model))
-            yield from _followers(model, cache)
+        # A collection adds up all its versions: that is not done for a change that it does not count.
+        yield family.collections.plural, Key(namespace_of(obj), collection_of(obj).name)
+        yield from _aliasing(family, obj, cache)
+
+
+def _aliasing(family: ContentFamily, version: Object, cache: Cache) -> Iterator[Work]:
+    """Models whose aliases look at a version, and what follows these."""
+    if REGISTERED_MODELS not in family.users:
+        return
+    namespace = namespace_of(version)
+    for model in cache.by_index(REGISTERED_MODELS, family.versions.plural, namespace, name_of(version)):
+        yield REGISTERED_MODELS.plural, Key(namespace, name_of(model))
+        yield from _followers(model, cache)
 
 
 def _as_aliases_see(version: Object) -> tuple[object, ...]:
-    """What aliases and the artifact read of a version, the words that they quote included."""
+    """What aliases and the collection read of a version, the words that they quote included."""
     said = dig(condition(version, "Ready"), "message")
     return is_ready(version), is_deleting(version), dig(version, "status", "digest"), said
 
 
-def _of_artifact(old: Object | None, new: Object | None, obj: Object, cache: Cache) -> Iterator[Work]:
+def _of_collection(
+    family: ContentFamily, old: Object | None, new: Object | None, obj: Object, cache: Cache
+) -> Iterator[Work]:
     namespace = namespace_of(obj)
-    yield MODEL_ARTIFACTS.plural, Key(namespace, name_of(obj))
-    yield from _used_versions(old, new)
+    yield family.collections.plural, Key(namespace, name_of(obj))
+    yield from _used_versions(family, old, new)
     if old is not None and new is not None and dig(old, "spec", "type") == dig(new, "spec", "type"):
         return
-    for version in cache.by_index(MODEL_VERSIONS, "artifact", namespace, name_of(obj)):
+    for version in cache.by_index(family.versions, "collection", namespace, name_of(obj)):
         if not is_ready(version):
-            yield MODEL_VERSIONS.plural, Key(namespace, name_of(version))
-        for model in cache.by_index(REGISTERED_MODELS, "version", namespace, name_of(version)):
-            yield REGISTERED_MODELS.plural, Key(namespace, name_of(model))
-            yield from _followers(model, cache)
+            yield family.versions.plural, Key(namespace, name_of(version))
+        yield from _aliasing(family, version, cache)
 
 
 def _of_model(old: Object | None, new: Object | None, obj: Object, cache: Cache) -> Iterator[Work]:
     yield REGISTERED_MODELS.plural, Key(namespace_of(obj), name_of(obj))
-    yield from _used_versions(old, new)
+    yield from _used_versions(MODEL_FAMILY, old, new)
     if old is None or new is None or old.get("spec") != new.get("spec"):
         yield from _followers(obj, cache)
 
@@ -136,16 +147,16 @@ def _followers(model: Object, cache: Cache) -> Iterator[Work]:
         yield MODEL_DEPLOYMENTS.plural, Key(namespace_of(model), name_of(deployment))
 
 
-def _used_versions(old: Object | None, new: Object | None) -> Iterator[Work]:
+def _used_versions(family: ContentFamily, old: Object | None, new: Object | None) -> Iterator[Work]:
     """Versions that gained or lost a user: their ``usedBy`` is out of date."""
     before = versions_named_by(old) if old is not None else set()
     after = versions_named_by(new) if new is not None else set()
     namespace = namespace_of(new or old or {})
     for name in before ^ after:
-        yield MODEL_VERSIONS.plural, Key(namespace, name)
+        yield family.versions.plural, Key(namespace, name)
     for name in before & after:
         if old is not None and new is not None and _users_differ(old, new):
-            yield MODEL_VERSIONS.plural, Key(namespace, name)
+            yield family.versions.plural, Key(namespace, name)
 
 
 def _users_differ(old: Object, new: Object) -> bool:
@@ -164,8 +175,8 @@ def _template_named_by(deployment: Object) -> list[str]:
 
 _Rule = Callable[[Object | None, Object | None, Object, Cache], Iterator[Work]]
 _RULES: dict[Resource, _Rule] = {
-    MODEL_VERSIONS: _of_version,
-    MODEL_ARTIFACTS: _of_artifact,
+    **{family.versions: partial(_of_version, family) for family in FAMILIES},
+    **{family.collections: partial(_of_collection, family) for family in FAMILIES},
     REGISTERED_MODELS: _of_model,
     MODEL_DEPLOYMENTS: _of_deployment,
     TRANSFER_SESSIONS: _of_session,

@@ -7,11 +7,12 @@ from modelberth.domain.model_deployment import Surroundings
 from modelberth.domain.objects import Object, name_of, namespace_of
 from modelberth.reconcile import mapping
 from modelberth.reconcile.base import Reconciler, Recorder
+from modelberth.reconcile.collection import CollectionReconciler
+from modelberth.reconcile.content_version import ContentVersionReconciler
+from modelberth.reconcile.families import FAMILIES
 from modelberth.reconcile.guard import Guarded
 from modelberth.reconcile.mapping import Work
-from modelberth.reconcile.model_artifact import ModelArtifactReconciler
 from modelberth.reconcile.model_deployment import ModelDeploymentReconciler, ProgressPort, RolloutMetrics
-from modelberth.reconcile.model_version import ModelVersionReconciler
 from modelberth.reconcile.registered_model import RegisteredModelReconciler
 from modelberth.reconcile.registry_trust import RegistryTrustReconciler
 from modelberth.reconcile.transfer_session import TransferSessionReconciler
@@ -21,9 +22,7 @@ from modelberth.runtime.kube import KubeApi
 from modelberth.runtime.resources import (
     CONTROLLER_REVISIONS,
     DEPLOYMENTS,
-    MODEL_ARTIFACTS,
     MODEL_DEPLOYMENTS,
-    MODEL_VERSIONS,
     OWN_KINDS,
     POD_TEMPLATES,
     REGISTERED_MODELS,
@@ -75,8 +74,15 @@ def build(
     """Make all reconcilers over one cache; registers the cache's indexes, so it must still be empty."""
     mapping.add_indexes(cache)
     of_kinds: dict[Resource, Reconciler] = {
-        MODEL_ARTIFACTS: ModelArtifactReconciler(kube=kube, cache=cache, clock=clock),
-        MODEL_VERSIONS: ModelVersionReconciler(kube=kube, cache=cache, store=store, recorder=recorder, clock=clock),
+        **{
+            family.collections: CollectionReconciler(family, kube=kube, cache=cache, clock=clock) for family in FAMILIES
+        },
+        **{
+            family.versions: ContentVersionReconciler(
+                family, kube=kube, cache=cache, store=store, recorder=recorder, clock=clock
+            )
+            for family in FAMILIES
+        },
         REGISTERED_MODELS: RegisteredModelReconciler(
             kube=kube, cache=cache, store=store, recorder=recorder, clock=clock
         ),

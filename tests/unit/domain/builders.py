@@ -54,6 +54,22 @@ def version(name: str = "mnist-v4", digest: str = DIGEST_4, *, ready: bool = Tru
     }
 
 
+def dataset(name: str = "housing", **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": "Dataset",
+        "metadata": _meta("dataset", name),
+        "spec": spec,
+    }
+
+
+def dataset_version(name: str = "housing-v1", digest: str = DIGEST_3, *, ready: bool = True) -> dict[str, Any]:
+    """A version of a dataset, otherwise like `version`."""
+    of_model = version(name, digest, ready=ready)
+    spec = {("dataset" if field == "artifact" else field): value for field, value in of_model["spec"].items()}
+    return {**of_model, "kind": "DatasetVersion", "metadata": _meta("dver", name), "spec": spec}
+
+
 def ready_condition(holds, message: str = "") -> dict[str, Any]:
     return {
         "type": "Ready",

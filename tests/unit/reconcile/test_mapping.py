@@ -9,6 +9,8 @@ from modelberth.reconcile import mapping
 from modelberth.reconcile.mapping import TRUST, moved_aliases, work_for
 from modelberth.runtime.cache import Cache
 from modelberth.runtime.resources import (
+    DATASET_VERSIONS,
+    DATASETS,
     DEPLOYMENTS,
     MODEL_ARTIFACTS,
     MODEL_DEPLOYMENTS,
@@ -17,7 +19,7 @@ from modelberth.runtime.resources import (
     REGISTERED_MODELS,
     Key,
 )
-from tests.unit.domain.builders import artifact, deployment, model, version
+from tests.unit.domain.builders import artifact, dataset, dataset_version, deployment, model, version
 
 
 @pytest.fixture
@@ -106,6 +108,21 @@ def test_a_new_artifact_wakes_everything_that_waited_for_it(cache):
         ("modelversions", "mnist-v4"),
         ("registeredmodels", "digits"),
         ("modeldeployments", "web"),
+    }
+
+
+def test_datasets_wake_each_other_and_nothing_of_models(cache):
+    """A model's version of the same name hears nothing."""
+    for obj in (artifact("housing"), version("housing-v1"), dataset(), dataset_version(ready=False)):
+        cache.observe(obj)
+    work = work_for(DATASET_VERSIONS, dataset_version(ready=False), dataset_version(), cache)
+    assert _names(work) == {("datasetversions", "housing-v1"), ("datasets", "housing")}
+    aliased = dataset(aliases={"reviewed": {"version": "housing-v2"}})
+    work = work_for(DATASETS, dataset(), aliased, cache)
+    assert _names(work) == {("datasets", "housing"), ("datasetversions", "housing-v2")}
+    assert _names(work_for(DATASETS, None, dataset(), cache)) == {
+        ("datasets", "housing"),
+        ("datasetversions", "housing-v1"),
     }
 
 

@@ -1,4 +1,4 @@
-"""A ModelArtifact: what its versions add up to, and what its aliases stand for."""
+"""A ModelArtifact or a Dataset: what its versions add up to, and what its aliases stand for."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -10,21 +10,23 @@ from modelberth.domain.objects import Object, dig, generation_of, is_ready
 from modelberth.domain.registered_model import moved_by
 from modelberth.domain.verdicts import Standing, Verdict, summarise
 
+_VERSION_KINDS = {"ModelArtifact": "ModelVersion", "Dataset": "DatasetVersion"}
 
-def status_of(artifact: Object, versions: Iterable[Object], *, now: datetime) -> dict[str, Any]:
+
+def status_of(collection: Object, versions: Iterable[Object], *, now: datetime) -> dict[str, Any]:
     """The whole status. Only versions that are Ready count: of others nothing is known for certain."""
     ready = {version["metadata"]["name"]: version for version in versions if is_ready(version)}
     newest = max(ready, key=lambda name: Version.parse(str(dig(ready[name], "spec", "version"))), default=None)
-    aliases = {alias: _alias(artifact, alias, ready, now) for alias in dig(artifact, "spec", "aliases") or {}}
+    aliases = {alias: _alias(collection, alias, ready, now) for alias in dig(collection, "spec", "aliases") or {}}
     waiting = sorted(alias for alias, status in aliases.items() if status["state"] != "Resolved")
-    generation = generation_of(artifact)
+    generation = generation_of(collection)
     status: dict[str, Any] = {
         "observedGeneration": generation,
         "versionCount": len(ready),
         "logicalBytes": sum(int(dig(version, "status", "sizeBytes") or 0) for version in ready.values()),
         "aliases": aliases,
         "conditions": summarise(
-            dig(artifact, "status", "conditions") or [],
+            dig(collection, "status", "conditions") or [],
             _verdict(aliases, waiting, newest),
             generation=generation,
             now=now,
@@ -35,9 +37,9 @@ def status_of(artifact: Object, versions: Iterable[Object], *, now: datetime) ->
     return status
 
 
-def _alias(artifact: Object, alias: str, ready: Mapping[str, Object], now: datetime) -> dict[str, Any]:
-    old = dig(artifact, "status", "aliases", alias) or {}
-    desired = str(dig(artifact, "spec", "aliases", alias, "version"))
+def _alias(collection: Object, alias: str, ready: Mapping[str, Object], now: datetime) -> dict[str, Any]:
+    old = dig(collection, "status", "aliases", alias) or {}
+    desired = str(dig(collection, "spec", "aliases", alias, "version"))
     found = ready.get(desired)
     status: dict[str, Any] = {
         "desired": desired,
@@ -45,8 +47,10 @@ def _alias(artifact: Object, alias: str, ready: Mapping[str, Object], now: datet
         "digest": dig(found, "status", "digest") if found else old.get("digest"),
         "state": "Resolved" if found else "Waiting",
         "reason": "Resolved" if found else "VersionNotReady",
-        "message": desired if found else f"ModelVersion {desired} is not there or not Ready",
-        "movedBy": moved_by(artifact, alias),
+        "message": desired
+        if found
+        else f"{_VERSION_KINDS[str(collection['kind'])]} {desired} is not there or not Ready",
+        "movedBy": moved_by(collection, alias),
     }
     is_same = all(old.get(key) == status[key] for key in ("desired", "current", "state"))
     status["since"] = old["since"] if is_same and old.get("since") else timestamp(now)

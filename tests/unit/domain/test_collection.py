@@ -1,7 +1,7 @@
-"""What an artifact's versions add up to."""
+"""What a collection's versions add up to."""
 
-from modelberth.domain.model_artifact import status_of
-from tests.unit.domain.builders import DIGEST_3, DIGEST_4, NOW, artifact, version
+from modelberth.domain.collection import status_of
+from tests.unit.domain.builders import DIGEST_3, DIGEST_4, NOW, artifact, dataset, dataset_version, version
 
 
 def test_only_ready_versions_count():
@@ -21,6 +21,14 @@ def test_an_artifact_without_versions_has_no_latest():
     status = status_of(artifact(), [], now=NOW)
     assert "latestVersion" not in status
     assert status["conditions"][0]["message"] == "no versions yet"
+
+
+def test_a_dataset_is_as_an_artifact():
+    """With its own kinds named."""
+    owner = dataset(aliases={"reviewed": {"version": "housing-v2"}})
+    status = status_of(owner, [dataset_version()], now=NOW)
+    assert (status["versionCount"], status["latestVersion"]) == (1, "housing-v1")
+    assert status["aliases"]["reviewed"]["message"] == "DatasetVersion housing-v2 is not there or not Ready"
 
 
 def test_an_alias_keeps_standing_for_what_it_stood_for_until_the_new_one_is_ready():

@@ -1,10 +1,19 @@
-"""When a ModelVersion is Ready."""
+"""When a version is Ready."""
 
 import pytest
 
-from modelberth.domain.model_version import Stored, judge_artifact, judge_content, status_of, used_by
+from modelberth.content import collections
+from modelberth.domain.content_version import (
+    Stored,
+    collection_of,
+    described,
+    judge_collection,
+    judge_content,
+    status_of,
+    used_by,
+)
 from modelberth.domain.verdicts import Standing, Verdict
-from tests.unit.domain.builders import DIGEST_3, DIGEST_4, NOW, artifact, model, version
+from tests.unit.domain.builders import DIGEST_3, DIGEST_4, NOW, artifact, dataset, dataset_version, model, version
 
 
 @pytest.mark.parametrize(
@@ -26,11 +35,33 @@ def test_the_record_decides_and_the_content_has_to_be_there(stored, reason, stan
 
 def test_a_number_of_the_other_way_of_counting_is_refused():
     """With an example of how the artifact counts."""
-    assert judge_artifact(version(), artifact()) is None
-    verdict = judge_artifact(version(), artifact(versioning="Semantic"))
+    assert judge_collection(version(), artifact()) is None
+    verdict = judge_collection(version(), artifact(versioning="Semantic"))
     assert verdict.reason == "VersioningMismatch"
     assert "name it like 1.1" in verdict.message
-    assert judge_artifact(version(), None).reason == "ArtifactNotFound"
+    assert judge_collection(version(), None).reason == "ArtifactNotFound"
+
+
+def test_a_dataset_counts_in_sequence():
+    """And a version without its dataset waits for it, by that name."""
+    assert collection_of(dataset_version()) == collections.dataset("housing")
+    assert judge_collection(dataset_version(), dataset()) is None
+    verdict = judge_collection(dataset_version(), None)
+    assert (verdict.reason, verdict.message) == (
+        "DatasetNotFound",
+        "spec.dataset: Dataset housing does not exist in this namespace",
+    )
+    assert judge_content(dataset_version(), Stored(DIGEST_4, "bob", None)).message.startswith(
+        "spec.version: housing:v1 is"
+    )
+
+
+def test_what_the_record_keeps_is_all_but_the_identity():
+    """Whatever fields the kind has or will have."""
+    spec = {"derivedFrom": ["housing-v0"], "labels": {"region": "north"}, "description": "x"}
+    described_one = dataset_version()
+    described_one["spec"] |= spec
+    assert described(described_one) == spec
 
 
 def test_what_was_proven_once_stays_word_for_word():
@@ -58,7 +89,9 @@ def test_users_are_links_and_aliases_wished_or_current():
         status={"aliases": {"production": {"current": "mnist-v4"}}},
     )
     owner = artifact(aliases={"best": {"version": "mnist-v4"}})
-    assert used_by(version(), [wanting], [owner]) == [
+    reviewed = dataset(aliases={"reviewed": {"version": "housing-v1"}})
+    assert used_by(dataset_version(), [reviewed]) == ["dataset/housing:reviewed"]
+    assert used_by(version(), [wanting, owner]) == [
         "modelartifact/mnist:best",
         "registeredmodel/digits",
         "registeredmodel/digits:production",

@@ -1,21 +1,22 @@
-"""Reconciles ModelVersions: asks the store for the record and the content, and says whether the version is Ready."""
+"""Reconciles versions: asks the store for the record and the content, and says whether the version is Ready."""
 
 import base64
 from collections.abc import Mapping
 
 from modelberth.api import names
-from modelberth.content.collections import artifact
 from modelberth.content.errors import FormatError
-from modelberth.domain import model_version
-from modelberth.domain.model_version import Stored
+from modelberth.domain import content_version
+from modelberth.domain.content_version import Stored, collection_of, number_of
 from modelberth.domain.objects import Object, dig, is_deleting, name_of, namespace_of
 from modelberth.domain.verdicts import Standing, Verdict, blocked
-from modelberth.reconcile.base import DONE, Recorder, Result, namespace_uid, send, write_status
+from modelberth.reconcile.base import DONE, Recorder, Result, send, write_status
+from modelberth.reconcile.families import ContentFamily
+from modelberth.reconcile.homes import Homes
 from modelberth.reconcile.store_words import RETRY_SECONDS, verdict_of
 from modelberth.runtime.cache import Cache
 from modelberth.runtime.clock import Clock
 from modelberth.runtime.kube import KubeApi
-from modelberth.runtime.resources import MODEL_ARTIFACTS, MODEL_VERSIONS, REGISTERED_MODELS, Key
+from modelberth.runtime.resources import Key
 from modelberth.store.errors import StoreError, VersionTaken
 from modelberth.store.port import StorePort
 from modelberth.store.types import ContentSummary, NewVersion, Space, VersionRecord
@@ -23,14 +24,23 @@ from modelberth.store.types import ContentSummary, NewVersion, Space, VersionRec
 RETRY_CONTENT = 15.0
 """Seconds until content that is not there is looked for again: pushing it makes no event."""
 
-_RECORDED_FIELDS = ("format", "signature", "lineage", "parameters", "metrics", "description")
 
+class ContentVersionReconciler:
+    """One version of a family at a time; keeps nothing between two calls."""
 
-class ModelVersionReconciler:
-    """One ModelVersion at a time; keeps nothing between two calls."""
-
-    def __init__(self, *, kube: KubeApi, cache: Cache, store: StorePort, recorder: Recorder, clock: Clock) -> None:
+    def __init__(
+        self,
+        family: ContentFamily,
+        *,
+        kube: KubeApi,
+        cache: Cache,
+        store: StorePort,
+        recorder: Recorder,
+        clock: Clock,
+    ) -> None:
+        self._family = family
         self._kube = kube
+        self._homes = Homes(kube)
         self._cache = cache
         self._store = store
         self._recorder = recorder
@@ -38,33 +48,33 @@ class ModelVersionReconciler:
 
     async def reconcile(self, key: Key) -> Result:
         """Say whether the version is Ready; what is Ready once stays so, for nothing about it can change."""
-        version = self._cache.get(MODEL_VERSIONS, key.namespace, key.name)
+        version = self._cache.get(self._family.versions, key.namespace, key.name)
         if version is None or is_deleting(version):
             return DONE
         verdict, stored = await self._judge(version)
-        status = model_version.status_of(version, verdict, stored, self._users(version), now=self._clock.now())
+        status = content_version.status_of(version, verdict, stored, self._users(version), now=self._clock.now())
         written = await write_status(
-            MODEL_VERSIONS,
+            self._family.versions,
             version,
             status,
-            manager=names.field_manager("modelversions"),
+            manager=names.field_manager(self._family.versions.plural),
             kube=self._kube,
             cache=self._cache,
         )
-        if written and not model_version.is_settled(version):
-            send(self._recorder, version, model_version.events_of(version, verdict))
+        if written and not content_version.is_settled(version):
+            send(self._recorder, version, content_version.events_of(version, verdict))
         return Result(_RETRIES.get(verdict.reason))
 
     async def _judge(self, version: Object) -> tuple[Verdict, Stored | None]:
-        if model_version.is_settled(version):
+        if content_version.is_settled(version):
             return Verdict("Ready", Standing.READY, "Ready", ""), None
-        holder = self._cache.get(MODEL_ARTIFACTS, namespace_of(version), str(dig(version, "spec", "artifact")))
-        fault = model_version.judge_artifact(version, holder)
+        holder = self._cache.get(self._family.collections, namespace_of(version), collection_of(version).name)
+        fault = content_version.judge_collection(version, holder)
         if fault is not None:
             return fault, None
         try:
             stored = await self._ask_store(version)
-            return model_version.judge_content(version, stored), stored
+            return content_version.judge_content(version, stored), stored
         except FormatError as error:
             return blocked("SourceInvalid", f"spec.source: {error}"), None
         except VersionTaken as error:
@@ -76,8 +86,7 @@ class ModelVersionReconciler:
         """What the store knows. Content that is there and has no record gets one: the record is the arbiter."""
         space = await self._space(version)
         content = await self._content(space, version)
-        number = str(dig(version, "spec", "version"))
-        record = await self._store.version_record(space, artifact(str(dig(version, "spec", "artifact"))), number)
+        record = await self._store.version_record(space, collection_of(version), number_of(version))
         pinned = dig(version, "spec", "digest")
         if record is None and content is not None and pinned in (None, content.digest):
             record = await self._reserve(space, version, content)
@@ -91,42 +100,40 @@ class ModelVersionReconciler:
         )
 
     async def _space(self, version: Object) -> Space:
-        namespace = namespace_of(version)
-        return await self._store.space(namespace, await namespace_uid(self._kube, namespace))
+        return await self._store.space(namespace_of(version), await self._homes.uid_of(version))
 
     async def _content(self, space: Space, version: Object) -> ContentSummary | None:
         """The content, where the family has it: naming another family's digest gets nobody at its bytes."""
         inline = dig(version, "spec", "source", "inline", "files")
         if inline is not None:
             content = await self._store.put_inline(space, _decode(inline))
-            await self._store.mark_content(space, "models", content.digest)
+            await self._store.mark_content(space, self._family.name, content.digest)
             return content
         digest = str(dig(version, "spec", "digest"))
-        known = await self._store.has_family(space, "models", digest)
+        known = await self._store.has_family(space, self._family.name, digest)
         return await self._store.content(space, digest) if known else None
 
     async def _reserve(self, space: Space, version: Object, content: ContentSummary) -> VersionRecord:
-        spec = version["spec"]
         reservation = await self._store.reserve_version(
             space,
             NewVersion(
-                artifact(str(spec["artifact"])),
-                version=str(spec["version"]),
+                collection_of(version),
+                version=number_of(version),
                 digest=content.digest,
                 created_by="",
-                source="inline" if "inline" in spec["source"] else "pushed",
-                spec={field: spec[field] for field in _RECORDED_FIELDS if field in spec},
+                source="inline" if "inline" in version["spec"]["source"] else "pushed",
+                spec=content_version.described(version),
             ),
         )
         return reservation.record
 
     def _users(self, version: Object) -> list[str]:
         namespace, name = namespace_of(version), name_of(version)
-        return model_version.used_by(
-            version,
-            self._cache.by_index(REGISTERED_MODELS, "version", namespace, name),
-            self._cache.by_index(MODEL_ARTIFACTS, "version", namespace, name),
-        )
+        index = self._family.versions.plural
+        owners = [
+            owner for users in self._family.users for owner in self._cache.by_index(users, index, namespace, name)
+        ]
+        return content_version.used_by(version, owners)
 
 
 _RETRIES: Mapping[str, float] = {

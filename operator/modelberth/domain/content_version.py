@@ -1,16 +1,20 @@
-"""A ModelVersion: Ready once its content lies in the store under the digest that its record names, for ever."""
+"""A version of a model or a dataset: Ready once its content lies in the store under its record's digest, for ever."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from modelberth.api.conditions import STORED, set_condition
+from modelberth.content import collections
+from modelberth.content.collections import Collection, CollectionFamily
 from modelberth.content.versions import Version
 from modelberth.domain.objects import Object, dig, generation_of, is_ready, name_of
 from modelberth.domain.verdicts import Event, Standing, Verdict, blocked, summarise, waiting
 
 USED_BY_SHOWN = 64
+_IDENTITY = frozenset({"artifact", "dataset", "version", "digest", "source"})
+COLLECTION_KINDS: Mapping[CollectionFamily, str] = {"models": "ModelArtifact", "datasets": "Dataset"}
 _EXAMPLE = {"Sequence": "v4", "Semantic": "1.1"}
 
 
@@ -26,17 +30,39 @@ class Stored:
     stored_bytes: int = 0
 
 
-def judge_artifact(version: Object, artifact: Object | None) -> Verdict | None:
-    """Whether the artifact is there and numbers its versions this way."""
-    name = dig(version, "spec", "artifact")
-    if artifact is None:
-        return waiting("ArtifactNotFound", f"spec.artifact: ModelArtifact {name} does not exist in this namespace")
-    scheme = str(dig(artifact, "spec", "versioning") or "Sequence")
-    number = Version.parse(str(dig(version, "spec", "version")))
+def collection_of(version: Object) -> Collection:
+    """What a version belongs to: the field of its spec that names it says the family, too."""
+    spec = version["spec"]
+    if "dataset" in spec:
+        return collections.dataset(str(spec["dataset"]))
+    return collections.artifact(str(spec["artifact"]))
+
+
+def number_of(version: Object) -> str:
+    """Its number within the collection."""
+    return str(dig(version, "spec", "version"))
+
+
+def described(version: Object) -> Mapping[str, Any]:
+    """What the spec says besides its number and its content."""
+    return {field: value for field, value in version["spec"].items() if field not in _IDENTITY}
+
+
+def judge_collection(version: Object, holder: Object | None) -> Verdict | None:
+    """Whether the collection is there and numbers its versions this way."""
+    collection = collection_of(version)
+    kind = COLLECTION_KINDS[collection.family]
+    if holder is None:
+        return waiting(
+            f"{collection.field.capitalize()}NotFound",
+            f"spec.{collection.field}: {kind} {collection.name} does not exist in this namespace",
+        )
+    scheme = str(dig(holder, "spec", "versioning") or "Sequence")
+    number = Version.parse(number_of(version))
     if number.versioning != scheme:
         return blocked(
             "VersioningMismatch",
-            f"spec.version: {number} does not count as ModelArtifact {name} does (versioning {scheme}): "
+            f"spec.version: {number} does not count as {kind} {collection.name} does (versioning {scheme}): "
             f"name it like {_EXAMPLE[scheme]}",
         )
     return None
@@ -45,7 +71,7 @@ def judge_artifact(version: Object, artifact: Object | None) -> Verdict | None:
 def judge_content(version: Object, stored: Stored) -> Verdict:
     """How a version stands whose store has been asked."""
     pinned = dig(version, "spec", "digest")
-    number = f"{dig(version, 'spec', 'artifact')}:{dig(version, 'spec', 'version')}"
+    number = f"{collection_of(version).name}:{number_of(version)}"
     expected = pinned or stored.digest
     if stored.record_digest is not None and expected is not None and stored.record_digest != expected:
         return blocked(
@@ -67,18 +93,17 @@ def is_settled(version: Object) -> bool:
     return is_ready(version) and bool(dig(version, "status", "digest"))
 
 
-def used_by(version: Object, models: Iterable[Object], artifacts: Iterable[Object]) -> list[str]:
+def used_by(version: Object, owners: Iterable[Object]) -> list[str]:
     """Who points at the version, for people to see: the admission policy asks the live objects itself."""
     name = name_of(version)
     found = set()
-    for kind, owners in (("registeredmodel", models), ("modelartifact", artifacts)):
-        for owner in owners:
-            where = f"{kind}/{name_of(owner)}"
-            if name in (dig(owner, "spec", "links") or {}):
-                found.add(where)
-            wanted = {alias: entry.get("version") for alias, entry in (dig(owner, "spec", "aliases") or {}).items()}
-            current = {alias: entry.get("current") for alias, entry in (dig(owner, "status", "aliases") or {}).items()}
-            found |= {f"{where}:{alias}" for alias, target in [*wanted.items(), *current.items()] if target == name}
+    for owner in owners:
+        where = f"{str(owner['kind']).lower()}/{name_of(owner)}"
+        if name in (dig(owner, "spec", "links") or {}):
+            found.add(where)
+        wanted = {alias: entry.get("version") for alias, entry in (dig(owner, "spec", "aliases") or {}).items()}
+        current = {alias: entry.get("current") for alias, entry in (dig(owner, "status", "aliases") or {}).items()}
+        found |= {f"{where}:{alias}" for alias, target in [*wanted.items(), *current.items()] if target == name}
     return sorted(found)[:USED_BY_SHOWN]
 
 

@@ -1,0 +1,39 @@
+"""The families of content: which resources hold one's collections and versions, and which name versions of it.
+
+Everything else about versions and collections is the same for both.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from modelberth.content.collections import CollectionFamily
+from modelberth.runtime.resources import (
+    DATASET_VERSIONS,
+    DATASETS,
+    MODEL_ARTIFACTS,
+    MODEL_VERSIONS,
+    REGISTERED_MODELS,
+    Resource,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ContentFamily:
+    """One family.
+
+    Attributes:
+        name: as content routes and marks have it.
+        collections: what its versions belong to.
+        versions: its versions.
+        users: what names versions of it; each is indexed by them under the versions' plural.
+    """
+
+    name: CollectionFamily
+    collections: Resource
+    versions: Resource
+    users: tuple[Resource, ...]
+
+
+MODEL_FAMILY: Final = ContentFamily("models", MODEL_ARTIFACTS, MODEL_VERSIONS, (REGISTERED_MODELS, MODEL_ARTIFACTS))
+DATASET_FAMILY: Final = ContentFamily("datasets", DATASETS, DATASET_VERSIONS, (DATASETS,))
+FAMILIES: Final = (MODEL_FAMILY, DATASET_FAMILY)
