@@ -1,0 +1,159 @@
+"""Routes of lineage: one for each question that people ask about a version, its run, its data and its aliases."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from modelberth.lineage.index import Index
+from modelberth.lineage.nodes import NodeId, model_version
+from modelberth.lineage.runs import in_order, runs_with
+from modelberth.lineage.timeline import at_time, timeline
+from modelberth.lineage.walk import Direction, walk
+from modelberth.registry.access import Access, RecordReader
+from modelberth.registry.lineage_answers import alias_span, ending, graph_answer, run_entry
+from modelberth.registry.lineage_description import describe, node_of
+from modelberth.registry.lineage_models import Deployed, Endings, LineageDescription, LineageGraph, RunList
+from modelberth.registry.lineage_reader import alias_fact
+from modelberth.registry.lineage_subjects import check_unlimited, version_at
+from modelberth.registry.parameters import REFUSALS, AliasPath, ModelPath, Namespace
+from modelberth.registry.problems import Problem
+from modelberth.store.run_types import RunId, RunRecord
+
+_SPANS = 100
+_ENDINGS = 10
+
+router = APIRouter(prefix="/v1/namespaces/{ns}", tags=["lineage"], responses=REFUSALS)
+
+AddressQuery = Annotated[str, Query(max_length=400, description="an address, or the name of a version's object")]
+Fresh = Annotated[bool, Query(description="wait until everything is in that was recorded before the question")]
+
+
+@router.get("/lineage")
+async def lineage(  # noqa: PLR0917 - query parameters have names
+    ns: Namespace,
+    access: RecordReader,
+    address: Annotated[str | None, Query(max_length=400)] = None,
+    run: Annotated[str | None, Query(max_length=253)] = None,
+    direction: Direction = "both",
+    depth: Annotated[int | None, Query(ge=1, le=10_000)] = None,
+    fresh: Fresh = False,  # noqa: FBT002 - a query parameter has a name
+) -> LineageGraph:
+    """What something was made of, and what was made of it. Exactly one of `address` and `run` says what."""
+    check_unlimited(access)
+    if (address is None) == (run is None):
+        raise Problem(422, "Invalid", "query: give exactly one of address and run")
+    record = None if address is None else await version_at(access, ns, address)
+    kept = await access.backend.lineage.of(access.space, fresh=fresh)
+    root = node_of(record) if record is not None else _last_run(kept.index, str(run))
+    return graph_answer(walk(kept.index, root, direction, depth=depth), kept)
+
+
+@router.get("/lineage/description")
+async def description(
+    ns: Namespace,
+    access: RecordReader,
+    address: AddressQuery,
+    fresh: Fresh = False,  # noqa: FBT002 - a query parameter has a name
+) -> LineageDescription:
+    """One version: its data, parameters, run, environment with all libraries, metrics and aliases."""
+    check_unlimited(access)
+    record = await version_at(access, ns, address)
+    kept = await access.backend.lineage.of(access.space, fresh=fresh)
+    return describe(
+        record,
+        await _maker(access, kept.index, node_of(record)),
+        kept.index,
+        committed=await access.store.content(access.space, record.digest) is not None,
+        as_of=kept.as_of,
+        problems=kept.problems,
+    )
+
+
+@router.get("/lineage/endings")
+async def endings(
+    ns: Namespace,  # noqa: ARG001 - in access
+    access: RecordReader,
+    name: Annotated[str, Query(max_length=253)],
+    fresh: Fresh = False,  # noqa: FBT002 - a query parameter has a name
+) -> Endings:
+    """How the runs ended that have this name, that made the version of this name, or that belong to this pipeline.
+
+    The ten last ones, the last one first. None is no error: what has not ended is not on record.
+    """
+    check_unlimited(access)
+    kept = await access.backend.lineage.of(access.space, fresh=fresh)
+    found = [await access.store.run_record(access.space, run) for run in _runs_of(kept.index, name)]
+    runs = [ending(record) for record in found if record is not None]
+    return Endings(runs=runs, as_of=kept.as_of, problems=kept.problems)
+
+
+@router.get("/lineage/runs")
+async def runs(  # noqa: PLR0917 - query parameters have names
+    ns: Namespace,
+    access: RecordReader,
+    data: Annotated[str | None, Query(max_length=400)] = None,
+    pipeline: Annotated[str | None, Query(max_length=253)] = None,
+    sort: Annotated[str, Query(max_length=128)] = "",
+    ascending: bool = False,  # noqa: FBT001, FBT002 - a query parameter has a name
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    fresh: Fresh = False,  # noqa: FBT002 - a query parameter has a name
+) -> RunList:
+    """Runs that ended: that used data (or data derived from it), of a pipeline, in the order of a metric."""
+    check_unlimited(access)
+    used = None if data is None else node_of(await version_at(access, ns, data))
+    kept = await access.backend.lineage.of(access.space, fresh=fresh)
+    candidates = kept.index.runs() if used is None else runs_with(kept.index, used)
+    wanted = in_order((run for run in candidates if pipeline in (None, run.pipeline)), sort, ascending=ascending)
+    entries = [run_entry(kept.index, run) for run in wanted[:limit]]
+    return RunList(runs=entries, truncated=len(wanted) > limit, as_of=kept.as_of, problems=kept.problems)
+
+
+@router.get("/models/{model}/aliases/{alias}/deployed")
+async def deployed(
+    ns: Namespace,  # noqa: ARG001 - in access
+    model: ModelPath,
+    alias: AliasPath,
+    access: RecordReader,
+    at: Annotated[str | None, Query(max_length=40, description="RFC 3339; without it the last version")] = None,
+) -> Deployed:
+    """Which version an alias answered with last, or at a time. Read from the history itself, never from a cache."""
+    check_unlimited(access)
+    entries = await access.store.alias_history(access.space, model, alias)
+    known = timeline(map(alias_fact, entries))
+    digests = {entry.version: entry.digest for entry in entries if entry.digest}
+    try:
+        answered, asked = (
+            (spans[-1] if spans else None) if at is None else at_time(spans, at)
+            for spans in (known.answered, known.asked)
+        )
+    except ValueError as error:
+        raise Problem(422, "Invalid", f"at: {error}") from None
+    spans = [alias_span(span, digests) for span in reversed(known.answered[-_SPANS:])]
+    return Deployed(
+        alias=f"{model}:{alias}",
+        at=at,
+        answered=alias_span(answered, digests),
+        asked=alias_span(asked, digests),
+        spans=[span for span in spans if span is not None],
+    )
+
+
+def _last_run(index: Index, name: str) -> NodeId:
+    found = index.runs_named(name)
+    if not found:
+        raise Problem(404, "RunNotFound", f"no run {name} has ended yet: see its TrainingRun for how far it is")
+    return found[0].id
+
+
+async def _maker(access: Access, index: Index, version: NodeId) -> RunRecord | None:
+    """The record of the run that made a version."""
+    makers = index.makers(version)
+    return await access.store.run_record(access.space, RunId(makers[0].name, makers[0].uid)) if makers else None
+
+
+def _runs_of(index: Index, name: str) -> list[RunId]:
+    named = index.runs_named(name)
+    if not named:
+        makers = [index.node(run) for run in index.makers(model_version(name))]
+        named = makers or in_order(run for run in index.runs() if run.pipeline == name)
+    return [RunId(run.id.name, run.id.uid) for run in named[:_ENDINGS]]

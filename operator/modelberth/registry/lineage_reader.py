@@ -1,0 +1,139 @@
+"""From the records of a space to its lineage index: what is new is read, some records at a time, and let go of."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from modelberth.content.errors import FormatError
+from modelberth.content.versions import object_name
+from modelberth.lineage.facts import AliasFact, RunFact, VersionFact
+from modelberth.lineage.index import Index
+from modelberth.store.content_store import ContentStore
+from modelberth.store.errors import NotFound, Tampered
+from modelberth.store.record_listing import AliasKey, RecordKey, VersionKey
+from modelberth.store.run_types import RunId, RunRecord
+from modelberth.store.types import AliasEntry, Space, VersionRecord
+
+_AT_ONCE = 8
+"""Reads under way: half of what the store's connections take, so that pushes and loads go on beside it."""
+_SAID = 10
+
+log = logging.getLogger(__name__)
+
+
+class LineageReader:
+    """Keeps the index of one space up with the bucket.
+
+    Args:
+        store: where the records are.
+        space: whose.
+
+    Attributes:
+        index: everything that was read so far.
+    """
+
+    def __init__(self, store: ContentStore, space: Space) -> None:
+        self._store = store
+        self._space = space
+        self._known: set[RecordKey] = set()
+        self._broken: dict[RecordKey, str] = {}
+        self.index = Index()
+
+    def __len__(self) -> int:
+        """How many records are in the index."""
+        return len(self._known)
+
+    @property
+    def problems(self) -> list[str]:
+        """What could not be understood, a sentence each; the answers are given without it."""
+        said = list(self._broken.values())
+        more = len(said) - _SAID
+        return said[:_SAID] + ([f"{more} more records cannot be read"] if more > 0 else [])
+
+    async def catch_up(self) -> None:
+        """Read what is new. What was read stays when the store goes away in between.
+
+        A record that is not what its key says is told and looked at again the next time: it never hides the others.
+
+        Raises:
+            StoreError: the store does not answer, or refuses us.
+        """
+        async for page in self._store.listing.pages(self._space):
+            news = iter([key for key in page if key not in self._known])
+            async with asyncio.TaskGroup() as readers:
+                for _ in range(_AT_ONCE):
+                    readers.create_task(self._read_all(news))
+
+    async def _read_all(self, keys: Iterable[RecordKey]) -> None:
+        for key in keys:
+            try:
+                await self._read(key)
+            except (Tampered, NotFound, FormatError, ValueError) as error:
+                if key not in self._broken:
+                    log.warning("a record is left out of the lineage", extra={"why": str(error)})
+                self._broken[key] = str(error)
+            else:
+                self._known.add(key)
+                self._broken.pop(key, None)
+
+    async def _read(self, key: RecordKey) -> None:
+        match key:
+            case VersionKey(collection, version):
+                record = await self._store.version_record(self._space, collection, version)
+                if record is None:
+                    raise NotFound(f"the record of version {version} of {collection} is gone")
+                self.index.add_version(version_fact(record))
+            case RunId():
+                run = await self._store.run_record(self._space, key)
+                if run is None:
+                    raise NotFound(f"the record of run {key.name} is gone")
+                self.index.add_run(run_fact(run))
+            case AliasKey(model, alias, sequence):
+                self.index.add_alias(alias_fact(await self._store.alias_entry(self._space, model, alias, sequence)))
+
+
+def version_fact(record: VersionRecord) -> VersionFact:
+    """What lineage needs of a version record."""
+    return VersionFact(
+        family=record.collection.family,
+        name=object_name(record.collection.name, record.version),
+        digest=record.digest,
+        created_at=record.created_at,
+        created_by=record.created_by,
+        spec=record.spec,
+    )
+
+
+def run_fact(record: RunRecord) -> RunFact:
+    """What lineage needs of a run's record."""
+    return RunFact(
+        name=record.run.name,
+        uid=record.run.uid,
+        status=record.status,
+        reason=record.reason,
+        pipeline=record.pipeline,
+        version=record.version,
+        inputs=record.inputs,
+        image=record.image,
+        image_digest=record.image_digest,
+        python=record.python,
+        packages=record.packages,
+        metrics=record.metrics,
+        created_by=record.created_by,
+        started_at=record.started_at,
+        finished_at=record.finished_at,
+    )
+
+
+def alias_fact(entry: AliasEntry) -> AliasFact:
+    """What lineage needs of an entry of an alias' history."""
+    return AliasFact(
+        model=entry.model,
+        alias=entry.alias,
+        uid=entry.uid,
+        sequence=entry.sequence,
+        event=entry.event,
+        version=entry.version,
+        at=entry.at,
+        moved_by=entry.moved_by,
+    )
