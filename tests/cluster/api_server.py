@@ -18,6 +18,12 @@ import yaml
 PLURALS = {
     "ModelArtifact": "modelartifacts",
     "ModelVersion": "modelversions",
+    "Dataset": "datasets",
+    "DatasetVersion": "datasetversions",
+    "TrainingPipeline": "trainingpipelines",
+    "TrainingRun": "trainingruns",
+    "Pod": "pods",
+    "Secret": "secrets",
     "RegisteredModel": "registeredmodels",
     "ModelDeployment": "modeldeployments",
     "TransferSession": "transfersessions",

@@ -67,8 +67,12 @@ MODEL_ARTIFACTS = Resource(GROUP, VERSION, "modelartifacts", "ModelArtifact")
 MODEL_VERSIONS = Resource(GROUP, VERSION, "modelversions", "ModelVersion")
 DATASETS = Resource(GROUP, VERSION, "datasets", "Dataset")
 DATASET_VERSIONS = Resource(GROUP, VERSION, "datasetversions", "DatasetVersion")
+TRAINING_PIPELINES = Resource(GROUP, VERSION, "trainingpipelines", "TrainingPipeline")
+TRAINING_RUNS = Resource(GROUP, VERSION, "trainingruns", "TrainingRun")
 REGISTERED_MODELS = Resource(GROUP, VERSION, "registeredmodels", "RegisteredModel")
 MODEL_DEPLOYMENTS = Resource(GROUP, VERSION, "modeldeployments", "ModelDeployment")
+TRAINING_PIPELINES = Resource(GROUP, VERSION, "trainingpipelines", "TrainingPipeline")
+TRAINING_RUNS = Resource(GROUP, VERSION, "trainingruns", "TrainingRun")
 TRANSFER_SESSIONS = Resource(GROUP, VERSION, "transfersessions", "TransferSession")
 
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
@@ -92,6 +96,8 @@ OWN_KINDS = (
     MODEL_VERSIONS,
     DATASETS,
     DATASET_VERSIONS,
+    TRAINING_PIPELINES,
+    TRAINING_RUNS,
     REGISTERED_MODELS,
     MODEL_DEPLOYMENTS,
     TRANSFER_SESSIONS,
