@@ -16,7 +16,9 @@ class GatedRuns:
 
     async def record_attempt(self, space: Space, record: AttemptRecord) -> AttemptRecord:
         key = (space.id, record.run, record.number)
-        written: AttemptRecord = await self._write_once(f"attempt {record.run.name} {record.number}", "attempts", key, record)
+        written: AttemptRecord = await self._write_once(
+            f"attempt {record.run.name} {record.number}", "attempts", key, record
+        )
         return written
 
     async def attempt(self, space: Space, run: RunId, number: int) -> AttemptRecord | None:

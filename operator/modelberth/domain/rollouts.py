@@ -11,12 +11,24 @@ from modelberth.domain.pods import Trouble
 
 
 @dataclass(frozen=True, slots=True)
+class PhaseProgress:
+    """A phase that a training run's pod has been through, or is in: since when (RFC 3339), how long, how many bytes."""
+
+    name: str
+    started_at: str
+    seconds: float
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LoaderProgress:
-    """What one pod's loader told the registry last."""
+    """What one pod's loader, or a training run's pod, told the registry last."""
 
     bytes: int
     total: int
     idle_seconds: float
+    phase: str = ""
+    phases: tuple[PhaseProgress, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)

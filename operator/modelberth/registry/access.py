@@ -11,8 +11,9 @@ from fastapi import Depends, Request
 
 from modelberth.api.transfer_session import Operation
 from modelberth.content.collections import artifact
-from modelberth.registry.callers import Caller, PodCaller, SessionCaller
+from modelberth.registry.callers import Caller, PodCaller, RunCaller, SessionCaller
 from modelberth.registry.problems import forbidden, no_content, unauthorized
+from modelberth.registry.run_callers import RUN_HEADER
 from modelberth.registry.services import Backend, Services
 from modelberth.store.content_store import ContentStore
 from modelberth.store.types import Space
@@ -74,7 +75,7 @@ class Access:
             raise no_content(digest)
 
 
-async def identify(request: Request, namespace: str | None) -> Caller:
+async def identify(request: Request, namespace: str | None) -> PodCaller | SessionCaller:
     """Who asks.
 
     Raises:
@@ -84,7 +85,7 @@ async def identify(request: Request, namespace: str | None) -> Caller:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     session = request.headers.get(SESSION_HEADER, "")
     if session and namespace is not None:  # a proxy on the way may have an Authorization of its own
-        caller: Caller = await services.sessions.authenticate(namespace, session)
+        caller: PodCaller | SessionCaller = await services.sessions.authenticate(namespace, session)
     elif scheme.lower() == "bearer" and token:
         caller = await services.pods.authenticate(token.strip())
     else:
@@ -112,12 +113,25 @@ async def reading_records(request: Request, ns: str) -> Access:
 
 
 async def pushing(request: Request, ns: str) -> Access:
-    """For sessions that push."""
+    """For sessions that push, and for the pods of runs."""
     caller = await identify(request, ns)
+    run = request.headers.get(RUN_HEADER)
+    if isinstance(caller, PodCaller) and run is not None:
+        return await _admitted(request, ns, await services_of(request).runs.identify(caller, ns, run))
     if not isinstance(caller, SessionCaller):
         raise forbidden("pushing needs a TransferSession with spec.operation Push: create one, or use modelberth push")
     _check_operation(caller, Operation.PUSH)
     return await _admitted(request, ns, caller)
+
+
+async def reporting_run(request: Request, ns: str, run: str) -> Access:
+    """For the pod of the run that the path names, which says so in the header as well."""
+    access = await pushing(request, ns)
+    if not isinstance(access.caller, RunCaller) or access.caller.run != run:
+        raise forbidden(
+            f"the attempts of TrainingRun {run} are told by its own pod, with the header {RUN_HEADER}: {run}"
+        )
+    return access
 
 
 async def _admitted(request: Request, namespace: str, caller: Caller) -> Access:
@@ -141,3 +155,4 @@ def _may_not_read(caller: PodCaller, namespace: str) -> Exception:
 ContentReader = Annotated[Access, Depends(reading_content)]
 RecordReader = Annotated[Access, Depends(reading_records)]
 Pusher = Annotated[Access, Depends(pushing)]
+RunReporter = Annotated[Access, Depends(reporting_run)]

@@ -1,4 +1,4 @@
-"""Who asks: a pod by its projected token, or a user by a TransferSession. Nobody else is answered."""
+"""Who asks: a pod by its projected token, a run by its pod, or a user by a TransferSession. Nobody else is answered."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,4 +72,30 @@ class SessionCaller:
     artifact: str | None
 
 
-Caller = PodCaller | SessionCaller
+@dataclass(frozen=True, slots=True)
+class RunCaller:
+    """The pod that a TrainingRun's status names.
+
+    Attributes:
+        user: its service account.
+        namespace: its own and the run's.
+        run: the TrainingRun's name.
+        run_uid: the TrainingRun's uid.
+        attempt: which of the run's attempts the pod is, from 0.
+        pod_uid: the pod's uid.
+    """
+
+    user: str
+    namespace: str
+    run: str
+    run_uid: str
+    attempt: int
+    pod_uid: str
+
+    @property
+    def uid(self) -> str:
+        """Names the push: what a run's earlier pod has sent, the next one may go on with."""
+        return self.run_uid
+
+
+Caller = PodCaller | SessionCaller | RunCaller

@@ -20,6 +20,7 @@ from modelberth.registry.listening import listen
 from modelberth.registry.metrics import RegistryMetrics
 from modelberth.registry.peers import Peers
 from modelberth.registry.pods import Pods
+from modelberth.registry.run_callers import RunPods
 from modelberth.registry.services import Endpoints, Services
 from modelberth.registry.sessions import Sessions
 from modelberth.registry.settings import RegistrySettings
@@ -97,6 +98,7 @@ async def _assemble(settings: RegistrySettings, stack: AsyncExitStack) -> tuple[
     services = Services(
         pods=Pods(kube, verifier),
         sessions=Sessions(kube, now=lambda: datetime.now(UTC)),
+        runs=RunPods(kube),
         endpoints=Endpoints(
             Endpoint(store.internal_endpoint),
             Endpoint(store.external_endpoint) if store.external_endpoint else None,

@@ -208,12 +208,27 @@ class HistoryEntry(Wire):
     at: str
 
 
+class PhaseEntry(Wire):
+    """How long a phase of a training run took, or takes so far."""
+
+    name: Annotated[str, Field(max_length=32, pattern=r"^[A-Z][A-Za-z]*$")]
+    started_at: Annotated[str, Field(max_length=40)]
+    """RFC 3339."""
+    seconds: Annotated[float, Field(ge=0, lt=2**31)]
+    bytes: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """That were moved, where bytes were."""
+
+
 class ProgressReport(Wire):
     """How far a loader is."""
 
     digest: Digest
     bytes: Annotated[int, Field(ge=0, lt=2**63)]
     total: Annotated[int, Field(ge=0, lt=2**63)]
+    phase: Annotated[str, Field(max_length=32, pattern=r"^([A-Z][A-Za-z]*)?$")] = ""
+    """Of a training run: what it does now."""
+    phases: Annotated[tuple[PhaseEntry, ...], Field(max_length=16)] = ()
+    """Of a training run: what it has done."""
 
 
 class ProgressEntry(Wire):
@@ -226,4 +241,6 @@ class ProgressEntry(Wire):
     bytes: int
     total: int
     idle_seconds: float
-    """Since its last report of more bytes."""
+    """Since its last report of more bytes, or of another phase."""
+    phase: str = ""
+    phases: tuple[PhaseEntry, ...] = ()

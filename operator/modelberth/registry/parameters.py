@@ -11,6 +11,7 @@ Namespace = Annotated[str, Path(max_length=63, pattern=LABEL_PATTERN)]
 DigestPath = Annotated[str, Path(pattern=DIGEST_PATTERN, description="sha256:<hex> of the content's tree")]
 ArtifactPath = Annotated[str, Path(max_length=50, pattern=LABEL_PATTERN, description="the ModelArtifact's name")]
 ModelPath = Annotated[str, Path(max_length=63, pattern=LABEL_PATTERN, description="the RegisteredModel's name")]
+RunPath = Annotated[str, Path(max_length=63, pattern=LABEL_PATTERN, description="the TrainingRun's name")]
 AliasPath = Annotated[str, Path(max_length=40, pattern=ALIAS_PATTERN)]
 
 REFUSALS: dict[int | str, dict[str, Any]] = {

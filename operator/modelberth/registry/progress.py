@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from modelberth.registry.models import ProgressEntry, ProgressReport
+from modelberth.registry.models import PhaseEntry, ProgressEntry, ProgressReport
 
 FORGOTTEN_SECONDS = 3600.0
 _REMEMBERED = 50_000
@@ -21,6 +21,8 @@ class _Told:
     digest: str
     bytes: int
     total: int
+    phase: str
+    phases: tuple[PhaseEntry, ...]
     advanced_at: float
     heard_at: float
 
@@ -37,12 +39,24 @@ class ProgressBoard:
         self._by_pod: dict[str, _Told] = {}
 
     def report(self, namespace: str, pod: str, pod_uid: str, said: ProgressReport) -> None:
-        """Take what a pod says. Only more bytes, or other content, count as getting on."""
+        """Take what a pod says. Only more bytes, other content or another phase count."""
         now = self._monotonic()
         before = self._by_pod.pop(pod_uid, None)
-        is_further = before is None or before.digest != said.digest or before.bytes < said.bytes
+        is_further = (
+            before is None or (before.digest, before.phase) != (said.digest, said.phase) or before.bytes < said.bytes
+        )
         advanced_at = now if before is None or is_further else before.advanced_at
-        self._by_pod[pod_uid] = _Told(namespace, pod, said.digest, said.bytes, said.total, advanced_at, now)
+        self._by_pod[pod_uid] = _Told(
+            namespace=namespace,
+            pod=pod,
+            digest=said.digest,
+            bytes=said.bytes,
+            total=said.total,
+            phase=said.phase,
+            phases=said.phases,
+            advanced_at=advanced_at,
+            heard_at=now,
+        )
         if len(self._by_pod) > _REMEMBERED:
             del self._by_pod[next(iter(self._by_pod))]  # the one that has been silent for longest
 
@@ -61,6 +75,8 @@ class ProgressBoard:
                 bytes=told.bytes,
                 total=told.total,
                 idle_seconds=max(0.0, now - told.advanced_at),
+                phase=told.phase,
+                phases=told.phases,
             )
             for uid, told in self._by_pod.items()
         ]

@@ -25,7 +25,7 @@ async def report_progress(ns: Namespace, said: ProgressReport, request: Request)
     if not isinstance(caller, PodCaller) or not caller.pod_uid or caller.namespace != ns:
         raise forbidden("progress is told by a pod of the namespace, with a token that is bound to it")
     services = services_of(request)
-    services.rate.take(ns)
+    services.progress_rate.take(ns)
     services.progress.report(ns, caller.pod, caller.pod_uid, said)
     return Response(status_code=204)
 

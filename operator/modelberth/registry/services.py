@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from modelberth.content.layout import StoredObject
 from modelberth.registry.caches import AgingCache
-from modelberth.registry.callers import PodCaller, SessionCaller
+from modelberth.registry.callers import Caller, SessionCaller
 from modelberth.registry.commit_jobs import CommitJobs
 from modelberth.registry.limits import RateLimit
+from modelberth.registry.lineage_indexes import LineageIndexes
 from modelberth.registry.metrics import RegistryMetrics
 from modelberth.registry.namespaces import Namespaces
 from modelberth.registry.peers import Peers
@@ -16,6 +17,7 @@ from modelberth.registry.pods import Pods
 from modelberth.registry.problems import Problem, unavailable
 from modelberth.registry.progress import ProgressBoard
 from modelberth.registry.resolve import Resolver
+from modelberth.registry.run_callers import RunPods
 from modelberth.registry.sessions import Sessions
 from modelberth.store.connection import Endpoint
 from modelberth.store.content_store import ContentStore
@@ -35,13 +37,13 @@ class Endpoints:
     internal: Endpoint
     external: Endpoint | None = None
 
-    def choose(self, caller: PodCaller | SessionCaller, wanted: str | None) -> Endpoint:
+    def choose(self, caller: Caller, wanted: str | None) -> Endpoint:
         """The address to sign for.
 
         Raises:
             Problem: 422 where the one asked for is not configured.
         """
-        if wanted == "internal" or (wanted is None and isinstance(caller, PodCaller)):
+        if wanted == "internal" or (wanted is None and not isinstance(caller, SessionCaller)):
             return self.internal
         if wanted == "external" and self.external is None:
             raise Problem(
@@ -72,6 +74,7 @@ class Backend:
     store: ContentStore
     namespaces: Namespaces
     resolver: Resolver
+    lineage: LineageIndexes
 
 
 def _texts() -> AgingCache[tuple[str, str, str], bytes]:
@@ -89,20 +92,25 @@ class Services:
     Attributes:
         pods: authenticates pods and asks what they may do.
         sessions: authenticates users.
+        runs: tells which run a pod is of.
         endpoints: the store's addresses.
         peers: the other replicas; None for a registry that stands alone.
         backend: None until the start-up is through.
+        rate: of requests for content and records, by namespace.
+        progress_rate: of reports of progress, which must not keep anybody from loading.
         receiving: how many trees and layouts are taken at a time; each may have tens of megabytes.
     """
 
     pods: Pods
     sessions: Sessions
+    runs: RunPods
     endpoints: Endpoints
     metrics: RegistryMetrics
     peers: Peers | None = None
     backend: Backend | None = None
     state: State = field(default_factory=State)
     rate: RateLimit = field(default_factory=lambda: RateLimit(per_second=_PER_SECOND, burst=_BURST))
+    progress_rate: RateLimit = field(default_factory=lambda: RateLimit(per_second=_PER_SECOND, burst=_BURST))
     progress: ProgressBoard = field(default_factory=ProgressBoard)
     jobs: CommitJobs = field(default_factory=CommitJobs)
     receiving: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_TEXTS_AT_ONCE))

@@ -7,6 +7,7 @@ long; what it *is* is looked at again from time to time, and a store that has be
 import asyncio
 import logging
 
+from modelberth.registry.lineage_indexes import LineageIndexes
 from modelberth.registry.namespaces import SYSTEM_NAMESPACE, Namespaces, uid_of
 from modelberth.registry.resolve import Resolver
 from modelberth.registry.services import Backend, Services, State
@@ -80,7 +81,7 @@ class Startup:
         if uid is None:
             raise StoreError(f"there is no namespace {SYSTEM_NAMESPACE}: its uid is the cluster's name in the store")
         store = ContentStore(self._bucket, uid)
-        return Backend(store, Namespaces(self._kube, store), Resolver(self._kube, store))
+        return Backend(store, Namespaces(self._kube, store), Resolver(self._kube, store), LineageIndexes(store))
 
     def _judge(self, report: Report) -> None:
         self._say(is_ready=report.usable, problems=report.problems)

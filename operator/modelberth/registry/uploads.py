@@ -13,6 +13,7 @@ from modelberth.content.errors import FormatError
 from modelberth.content.layout import Layout
 from modelberth.content.tree import TreeParser
 from modelberth.registry.access import Access, Pusher
+from modelberth.registry.callers import RunCaller
 from modelberth.registry.models import (
     Committed,
     ErrorAnswer,
@@ -26,6 +27,7 @@ from modelberth.registry.parameters import REFUSALS, DigestPath, Namespace, text
 from modelberth.registry.problems import Problem, no_content
 from modelberth.store.commits import Incomplete
 from modelberth.store.errors import NotFound
+from modelberth.store.run_types import RunId
 from modelberth.store.types import ContentSummary
 from modelberth.store.uploads import PlannedObject, WantedObject
 
@@ -114,9 +116,20 @@ async def commit(ns: Namespace, digest: DigestPath, access: Pusher, request: Req
         raise
     if summary is None:
         return Response(status_code=202, headers={"Retry-After": str(_COMMIT_RETRY_SECONDS)})
-    await access.store.mark_content(access.space, "models", digest)
+    await _mark(access, digest)
     counted.labels(result="committed").inc()
     return _committed(access, summary)
+
+
+async def _mark(access: Access, digest: str) -> None:
+    """Say whose content it is now."""
+    caller = access.caller
+    if isinstance(caller, RunCaller):
+        run = RunId(caller.run, caller.run_uid)
+        await access.store.mark_content(access.space, "runs", digest)
+        await access.store.enter_run_content(access.space, run, digest)
+    else:
+        await access.store.mark_content(access.space, "models", digest)
 
 
 def no_tree(digest: str) -> Problem:

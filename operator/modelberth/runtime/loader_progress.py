@@ -5,10 +5,11 @@ import logging
 import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
-from modelberth.domain.rollouts import LoaderProgress
+from modelberth.domain.rollouts import LoaderProgress, PhaseProgress
 from modelberth.runtime.clock import Clock
 
 FRESH_SECONDS = 1.0
@@ -55,10 +56,20 @@ class LoaderProgressClient:
         except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
             _log.info("the registry cannot be asked for the loaders' progress: %s", type(error).__name__)
             return None
-        return {
-            str(entry["podUID"]): LoaderProgress(int(entry["bytes"]), int(entry["total"]), float(entry["idleSeconds"]))
-            for entry in entries
-        }
+        return {str(entry["podUID"]): _progress(entry) for entry in entries}
 
     def _trust(self) -> ssl.SSLContext | bool:
         return ssl.create_default_context(cadata=self._ca_bundle()) if self._url.startswith("https:") else True
+
+
+def _progress(entry: Mapping[str, Any]) -> LoaderProgress:
+    return LoaderProgress(
+        bytes=int(entry["bytes"]),
+        total=int(entry["total"]),
+        idle_seconds=float(entry["idleSeconds"]),
+        phase=str(entry.get("phase", "")),
+        phases=tuple(
+            PhaseProgress(str(phase["name"]), str(phase["startedAt"]), float(phase["seconds"]), int(phase["bytes"]))
+            for phase in entry.get("phases", ())
+        ),
+    )

@@ -138,6 +138,14 @@ class ContentStore:
         """See `RunPort.attempt`."""
         return await self._runs.attempt(space, run, number)
 
+    async def enter_run_content(self, space: Space, run: RunId, digest: str) -> None:
+        """Remember that a run has itself sent content, every byte of it: only such may it call its own."""
+        await self._runs.enter_content(space, run, digest)
+
+    async def has_run_content(self, space: Space, run: RunId, digest: str) -> bool:
+        """Whether a run has itself sent this content."""
+        return await self._runs.has_content(space, run, digest)
+
     async def finish_run(self, space: Space, record: RunRecord) -> RunRecord:
         """See `RunPort.finish_run`."""
         return await self._runs.finish(space, record)

@@ -11,6 +11,7 @@ spaces/<id>/records/dataset-digests/<dataset>/<tree hex> written once
 spaces/<id>/records/families/<family>/<tree hex>         an empty mark
 spaces/<id>/records/runs/<run>/<uid>/attempts/<number>   written once
 spaces/<id>/records/runs/<run>/<uid>/result              written once
+spaces/<id>/records/runs/<run>/<uid>/content/<tree hex>  an empty mark
 spaces/<id>/records/run-keys/<key>/<20 digits>           appended
 spaces/<id>/records/aliases/<model>/<alias>/<20 digits>  appended
 """
@@ -104,6 +105,11 @@ def run_attempt(space: Space, run: RunId, number: int) -> str:
 def run_result(space: Space, run: RunId) -> str:
     """The record of how a run ended."""
     return f"{runs_of_name(space, run.name)}{_name('uid', run.uid)}/result"
+
+
+def run_content(space: Space, run: RunId, digest: str) -> str:
+    """The mark that a run itself has sent this content."""
+    return f"{runs_of_name(space, run.name)}{_name('uid', run.uid)}/content/{_hex(digest)}"
 
 
 def run_key(space: Space, key: str) -> str:

@@ -48,6 +48,14 @@ class RunRecords:
         body = await self._read(key)
         return None if body is None else parse_attempt(key, run, number, body)
 
+    async def enter_content(self, space: Space, run: RunId, digest: str) -> None:
+        """See `ContentStore.enter_run_content`."""
+        await self._bucket.put(keys.run_content(space, run, digest), b"")
+
+    async def has_content(self, space: Space, run: RunId, digest: str) -> bool:
+        """See `ContentStore.has_run_content`."""
+        return await self._bucket.head(keys.run_content(space, run, digest)) is not None
+
     async def finish(self, space: Space, record: RunRecord) -> RunRecord:
         """See `StorePort.finish_run`."""
         key = keys.run_result(space, record.run)

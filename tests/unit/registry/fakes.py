@@ -9,10 +9,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from modelberth.api.names import AUDIENCE
 from modelberth.registry.app import create_app
+from modelberth.registry.lineage_indexes import LineageIndexes
 from modelberth.registry.metrics import RegistryMetrics
 from modelberth.registry.namespaces import Namespaces
 from modelberth.registry.pods import Pods
 from modelberth.registry.resolve import Resolver
+from modelberth.registry.run_callers import RunPods
 from modelberth.registry.services import Backend, Endpoints, Services, State
 from modelberth.registry.sessions import Sessions
 from modelberth.registry.tokens import TokenVerifier
@@ -120,9 +122,15 @@ class World:
         self.services = Services(
             pods=Pods(self.kube, TokenVerifier(self.issuer), monotonic=lambda: self.elapsed),
             sessions=Sessions(self.kube, now=lambda: self.now),
+            runs=RunPods(self.kube),
             endpoints=Endpoints(Endpoint("http://inside:9000"), Endpoint("https://outside.example")),
             metrics=RegistryMetrics(),
-            backend=Backend(self.store, Namespaces(self.kube, self.store), Resolver(self.kube, self.store)),
+            backend=Backend(
+                self.store,
+                Namespaces(self.kube, self.store),
+                Resolver(self.kube, self.store),
+                LineageIndexes(self.store),
+            ),
             state=State(is_ready=True, problems=()),
         )
         self.app = create_app(self.services)

@@ -320,6 +320,8 @@ class TestProgress:
             "bytes": 1,
             "total": 2,
             "idleSeconds": 60.0,
+            "phase": "",
+            "phases": [],
         }
         await reader.post(f"{TEAM}/progress", json={**SAID, "bytes": 2})
         assert (await reader.get("/v1/progress")).json()[0]["idleSeconds"] == 0.0
