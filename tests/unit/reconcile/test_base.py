@@ -3,7 +3,7 @@
 import pytest
 
 from modelberth.domain import writes
-from modelberth.reconcile.base import execute, namespace_uid, write_status
+from modelberth.reconcile.base import execute, write_status
 from modelberth.runtime.cache import Cache
 from modelberth.runtime.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound
 from modelberth.runtime.resources import MODEL_DEPLOYMENTS
@@ -123,9 +123,3 @@ async def test_an_object_that_is_gone_needs_no_status():
     cache.observe(deployment())
     assert not await write_status(MODEL_DEPLOYMENTS, deployment(), {"a": 1}, manager="m", kube=server, cache=cache)
     assert cache.get(MODEL_DEPLOYMENTS, "shop", "web") is None
-
-
-async def test_a_namespace_that_is_gone_has_no_bytes():
-    """Never a space for an empty uid."""
-    with pytest.raises(NotFound):
-        await namespace_uid(Server(get=None), "shop")
