@@ -20,14 +20,18 @@ TOOLS = $(shell $(LOCALKIND) path)
 
 .PHONY: help
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 .PHONY: demo
 demo: setup ## a cluster, two models, an alias that moves under load (3 minutes; 15 more the first time)
 	@PYTHONPATH=operator $(BIN)/python -m demo
 
+.PHONY: demo-training
+demo-training: setup ## the same cluster: data that trains versions, and every question about them (4 minutes)
+	@PYTHONPATH=operator $(BIN)/python -m demo training
+
 .PHONY: demo-down
-demo-down: setup ## remove what the demo made (seconds)
+demo-down: setup ## remove what the demos made (seconds)
 	@PYTHONPATH=operator $(BIN)/python -m demo down
 
 .PHONY: test

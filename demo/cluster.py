@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,15 @@ class Cluster:
     def kubectl_command(self) -> list[str]:
         """The words a kubectl command on this cluster begins with."""
         return [str(self.bin / "kubectl"), f"--kubeconfig={self.kubeconfig}"]
+
+    def modelberth(self, *arguments: str | Path, progress: Progress | None = None) -> str:
+        """Run the command line as any user would, and return what it prints.
+
+        Raises:
+            CommandError: in its words.
+        """
+        command = [sys.executable, "-m", "modelberth", *arguments]
+        return run(command, environment={"KUBECONFIG": str(self.kubeconfig)}, progress=progress)
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any]:
         """One object as JSON."""

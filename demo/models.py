@@ -33,8 +33,8 @@ class Pushed:
     digest: str
 
 
-def train(progress: Progress) -> dict[str, Trained]:
-    """Train the models of demo/train.py; the same input gives the same bytes."""
+def environment(progress: Progress) -> Path:
+    """The Python of an environment with scikit-learn, which is made when it is not there."""
     python = _ENVIRONMENT / "bin" / "python"
     if not (_ENVIRONMENT / ".complete").exists():
         with progress.step("scikit-learn for the training (half a minute once)"):
@@ -51,6 +51,12 @@ def train(progress: Progress) -> dict[str, Trained]:
             ]
             run([*pip, "-r", ROOT / "requirements" / "demo.txt"], progress=progress)
             (_ENVIRONMENT / ".complete").touch()
+    return python
+
+
+def train(progress: Progress) -> dict[str, Trained]:
+    """Train the models of demo/train.py; the same input gives the same bytes."""
+    python = environment(progress)
     with progress.step("training on 1,437 of scikit-learn's 1,797 images of handwritten digits"):
         run([python, ROOT / "demo" / "train.py", MODELS], progress=progress)
     trained = {}
@@ -63,11 +69,10 @@ def train(progress: Progress) -> dict[str, Trained]:
 
 def push(cluster: Cluster, model: Trained, namespace: str, progress: Progress) -> Pushed:
     """`modelberth push`: the same content pushed again gives the version that exists."""
-    command: list[str | Path] = [sys.executable, "-m", "modelberth", "push", model.folder, "--artifact", ARTIFACT]
-    command += ["--namespace", namespace, "--format", "sklearn", "--parameter", f"estimator={model.kind}"]
-    command += [word for name, value in model.metrics.items() for word in ("--metric", f"{name}={value}")]
+    options = ["--namespace", namespace, "--format", "sklearn", "--parameter", f"estimator={model.kind}"]
+    options += [word for name, value in model.metrics.items() for word in ("--metric", f"{name}={value}")]
     with progress.step(f"modelberth push {model.folder.name}/ --artifact {ARTIFACT}"):
-        said = run(command, environment={"KUBECONFIG": str(cluster.kubeconfig)}, progress=progress)
+        said = cluster.modelberth("push", model.folder, "--artifact", ARTIFACT, *options, progress=progress)
         found = re.search(rf"\b{ARTIFACT}-v[0-9]+\b", said)
         if found is None:
             raise LookupError(f"modelberth push named no version: {said!r}")
