@@ -22,6 +22,11 @@ COMMANDS = {
     "verify": "check every byte of a version in the store, or of a folder",
     "get": "show artifacts, models, versions and aliases",
     "history": "show what happened to an alias",
+    "lineage": "show what a version was made of, and what was made of it",
+    "describe": "say what is known of a version: data, parameters, run, environment, metrics",
+    "runs": "list training runs by the data that they used, or by a metric",
+    "deployed": "say which version an alias answered with, now or at a time",
+    "why": "say why something failed: training, loading and serving in one answer",
     "wait": "wait until an alias stands for a version",
     "version": "show the version of this program and of the registry",
 }
@@ -29,8 +34,12 @@ PROCESSES = {
     "operator": ("run the operator (in its pod)", "modelberth.handlers"),
     "registry": ("run the registry (in its pod)", "modelberth.registry.main"),
     "store-bootstrap": ("prepare a MinIO for Modelberth (in the chart's Job)", "modelberth.registry.bootstrap"),
+    "run-prepare": ("bring a training run's inputs into FOLDER (in its pod)", "modelberth.cli.run_prepare"),
+    "run-report": ("watch a training run in FOLDER and send what comes of it (in its pod)", "modelberth.cli.run_report"),
 }
-"""By name: what it does, and the module whose `main()` does it. The image's entry point is this program."""
+"""By name: what it does, and the module whose `main(…)` does it. The image's entry point is this program."""
+_WITH_FOLDER = frozenset({"run-prepare", "run-report"})
+"""The processes that are given the folder of their pod's shared volume."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,8 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = words[0] if words else ""
     if name in COMMANDS:
         return _run(f"{program} {name}", name, words[1:])
-    if name in PROCESSES and len(words) == 1:
-        code: int = import_module(PROCESSES[name][1]).main()
+    if name in PROCESSES and len(words) == 1 + (name in _WITH_FOLDER):
+        code: int = import_module(PROCESSES[name][1]).main(*words[1:])
         return code
     return _top_level(program, words)
 

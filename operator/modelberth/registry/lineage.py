@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from modelberth.content.collections import CollectionFamily
 from modelberth.lineage.index import Index
 from modelberth.lineage.nodes import NodeId, model_version
 from modelberth.lineage.runs import in_order, runs_with
@@ -25,6 +26,7 @@ _ENDINGS = 10
 router = APIRouter(prefix="/v1/namespaces/{ns}", tags=["lineage"], responses=REFUSALS)
 
 AddressQuery = Annotated[str, Query(max_length=400, description="an address, or the name of a version's object")]
+FamilyQuery = Annotated[CollectionFamily | None, Query(description="which of two that have the same name")]
 Fresh = Annotated[bool, Query(description="wait until everything is in that was recorded before the question")]
 
 
@@ -34,6 +36,7 @@ async def lineage(  # noqa: PLR0917 - query parameters have names
     access: RecordReader,
     address: Annotated[str | None, Query(max_length=400)] = None,
     run: Annotated[str | None, Query(max_length=253)] = None,
+    family: FamilyQuery = None,
     direction: Direction = "both",
     depth: Annotated[int | None, Query(ge=1, le=10_000)] = None,
     fresh: Fresh = False,  # noqa: FBT002 - a query parameter has a name
@@ -42,7 +45,7 @@ async def lineage(  # noqa: PLR0917 - query parameters have names
     check_unlimited(access)
     if (address is None) == (run is None):
         raise Problem(422, "Invalid", "query: give exactly one of address and run")
-    record = None if address is None else await version_at(access, ns, address)
+    record = None if address is None else await version_at(access, ns, address, family)
     kept = await access.backend.lineage.of(access.space, fresh=fresh)
     root = node_of(record) if record is not None else _last_run(kept.index, str(run))
     return graph_answer(walk(kept.index, root, direction, depth=depth), kept)
@@ -53,11 +56,12 @@ async def description(
     ns: Namespace,
     access: RecordReader,
     address: AddressQuery,
+    family: FamilyQuery = None,
     fresh: Fresh = False,  # noqa: FBT002 - a query parameter has a name
 ) -> LineageDescription:
     """One version: its data, parameters, run, environment with all libraries, metrics and aliases."""
     check_unlimited(access)
-    record = await version_at(access, ns, address)
+    record = await version_at(access, ns, address, family)
     kept = await access.backend.lineage.of(access.space, fresh=fresh)
     return describe(
         record,
@@ -100,7 +104,7 @@ async def runs(  # noqa: PLR0917 - query parameters have names
 ) -> RunList:
     """Runs that ended: that used data (or data derived from it), of a pipeline, in the order of a metric."""
     check_unlimited(access)
-    used = None if data is None else node_of(await version_at(access, ns, data))
+    used = None if data is None else node_of(await version_at(access, ns, data, "datasets"))
     kept = await access.backend.lineage.of(access.space, fresh=fresh)
     candidates = kept.index.runs() if used is None else runs_with(kept.index, used)
     wanted = in_order((run for run in candidates if pipeline in (None, run.pipeline)), sort, ascending=ascending)

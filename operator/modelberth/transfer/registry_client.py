@@ -61,6 +61,10 @@ class RegistryClient:
         """What the registry says about itself."""
         return as_object(self._get(f"{self._base}/info"))
 
+    def ask(self, path: str, **query: str) -> Mapping[str, Any]:
+        """The answer to a question about the namespace's records, such as `lineage`, as the registry gives it."""
+        return as_object(self._get(f"{self._content}/{path}?{urlencode(query)}"))
+
     def resolve(self, address: str, *, desired: bool = False) -> Resolved:
         """What an address stands for: its alias's current version, or with `desired` the wished one."""
         query = urlencode({"address": address, "desired": str(desired).lower()})
@@ -202,9 +206,19 @@ class RegistryClient:
         path = f"models/{quote(model, safe='')}/aliases/{quote(alias, safe='')}/history"
         return as_objects(self._get(f"{self._content}/{path}"))
 
-    def post_progress(self, digest: str, done: int, total: int) -> None:
-        """Tell how far this pod's load is. One attempt: the next post comes soon."""
-        body = json.dumps({"digest": digest, "bytes": done, "total": total}).encode()
+    def report_attempt(self, run: str, number: int, report: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Say how an attempt of a run ended; the answer is what the registry holds of it."""
+        path = f"runs/{quote(run, safe='')}/attempts/{number}"
+        return as_object(self._post(f"{self._content}/{path}", report))
+
+    def post_progress(
+        self, digest: str, done: int, total: int, *, phase: str = "", phases: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        """Tell how far this pod's load is, or in which phase its run. One attempt: the next post comes soon."""
+        said = {"digest": digest, "bytes": done, "total": total}
+        if phase:
+            said |= {"phase": phase, "phases": list(phases)}
+        body = json.dumps(said).encode()
         headers = [*self._credentials(), ("Content-Type", "application/json")]
         self._http.call("POST", f"{self._content}/progress", headers=headers, body=body)
 

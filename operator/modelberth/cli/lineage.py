@@ -1,0 +1,130 @@
+"""Show what a version was made of and what was made of it, through any number of steps: data, packages, runs, code,
+environments above it; versions and the aliases that answered with them below it.
+
+What a run's record or an alias' history says is `recorded`; what a version only says of itself is `declared`.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from modelberth.cli.arguments import add_place, positive
+from modelberth.cli.questions import (
+    Answer,
+    Subject,
+    add_family,
+    asking,
+    family_query,
+    short_digest,
+    short_time,
+    span_text,
+    subject,
+    warnings_of,
+)
+from modelberth.cli.tables import table
+from modelberth.lineage.dot import dot
+from modelberth.lineage.picture import Arrow, Box, Picture
+from modelberth.lineage.svg import svg
+
+_WORDS: Mapping[str, str] = {
+    "datasetversion": "data",
+    "modelversion": "version",
+    "trainingrun": "run",
+    "registeredmodel": "model",
+    "environment": "in",
+    "outside": "",
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("address", metavar="ADDRESS", type=subject, help="such as digits:production, housing:v3")
+    parser.add_argument("--run", action="store_true", help="the name is a TrainingRun's")
+    add_family(parser)
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--up", action="store_const", const="up", dest="direction", help="only what it was made of")
+    where.add_argument("--down", action="store_const", const="down", dest="direction", help="only what was made of it")
+    parser.add_argument("--depth", type=positive, metavar="N", help="so many steps at most (default: all)")
+    parser.add_argument(
+        "-o", "--output", choices=("table", "json", "dot", "svg"), default="table", help="default: %(default)s"
+    )
+    add_place(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the graph in the form asked for."""
+    about: Subject = arguments.address
+    query = {"run" if arguments.run else "address": about.text, "direction": arguments.direction or "both"}
+    if arguments.depth:
+        query["depth"] = str(arguments.depth)
+    with asking(arguments, about.namespace) as questions:
+        graph = questions.ask("lineage", **query, **family_query(arguments), fresh="true")
+    match arguments.output:
+        case "json":
+            print(json.dumps(graph, indent=2, ensure_ascii=False))
+        case "dot":
+            print(dot(_picture(graph)), end="")
+        case "svg":
+            print(svg(_picture(graph)), end="")
+        case _:
+            print(_as_table(graph))
+    for warning in warnings_of(graph):
+        print(warning, file=sys.stderr)
+    return 0
+
+
+def _as_table(graph: Answer) -> str:
+    nodes = {node["id"]: node for node in graph["nodes"]}
+    root = nodes[graph["root"]]
+    known = " ".join(text for text in (short_digest(root["digest"]), _when_and_who(root)) if text)
+    title = f"{_name(root)}   {known}".rstrip()
+    if not graph["edges"]:
+        return f"{title}\nnothing is known above or below it"
+    rows = []
+    for edge in graph["edges"]:
+        source, target = nodes[edge["source"]], nodes[edge["target"]]
+        step = max(source["distance"], target["distance"], key=abs)
+        says = "recorded" if edge["recorded"] else "declared"
+        when = ", ".join(map(span_text, edge["intervals"]))
+        rows.append((step, [f"{step:+d}", _name(target), edge["relation"], _name(source), says, when]))
+    rows.sort(key=lambda row: row[0])
+    return f"{title}\n\n" + table(["STEP", "WHAT", "WAS", "OF", "SAYS", "WHEN"], [row for _, row in rows])
+
+
+def _when_and_who(node: Mapping[str, Any]) -> str:
+    return " ".join(text for text in (short_time(node["at"]), f"by {node['by']}" if node["by"] else "") if text)
+
+
+def _name(node: Mapping[str, Any]) -> str:
+    status = f" ({node['reason'] or node['status']})" if node["status"] not in ("", "Succeeded") else ""
+    return f"{_word(node)} {node['name']}{status}".strip()
+
+
+def _word(node: Mapping[str, Any]) -> str:
+    """What it is, in a word; nothing for a URI, which says so itself."""
+    return _WORDS.get(node["kind"], node["kind"])
+
+
+def _picture(graph: Answer) -> Picture:
+    boxes = [
+        Box(
+            id=node["id"],
+            title=node["name"],
+            subtitle=" ".join(
+                text
+                for text in (_WORDS.get(node["kind"], node["kind"]), node["status"], short_time(node["at"]))
+                if text
+            ),
+            kind=node["kind"],
+            is_root=node["id"] == graph["root"],
+            is_known=node["known"] or node["kind"] in ("code", "environment"),
+        )
+        for node in graph["nodes"]
+    ]
+    arrows = [
+        Arrow(edge["source"], edge["target"], edge["relation"], is_dashed=not edge["recorded"])
+        for edge in graph["edges"]
+    ]
+    return Picture(boxes, arrows)

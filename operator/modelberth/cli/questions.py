@@ -1,0 +1,113 @@
+"""Questions to the registry about what is on record, with the user's own rights: what several commands share."""
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from modelberth.cli.arguments import add_place
+from modelberth.cli.cluster import Cluster
+from modelberth.cli.session import Place, session_access
+from modelberth.content.addresses import Address
+from modelberth.content.errors import FormatError
+from modelberth.content.versions import split_object_name
+
+Answer = Mapping[str, Any]
+
+
+class Subject(NamedTuple):
+    """What a question is about.
+
+    Attributes:
+        namespace: as it was written before a slash; None for the place's own.
+        text: an address, or the name of a version's object.
+    """
+
+    namespace: str | None
+    text: str
+
+
+class Questions(NamedTuple):
+    """Somebody who may be asked.
+
+    Attributes:
+        cluster: the API server, as the user.
+        namespace: which it is about.
+        ask: path below the namespace and query → answer.
+    """
+
+    cluster: Cluster
+    namespace: str
+    ask: Callable[..., Answer]
+
+
+def add_question(parser: argparse.ArgumentParser) -> None:
+    """Where to ask, and how to print."""
+    parser.add_argument("-o", "--output", choices=("json",), help="print the registry's answer as JSON")
+    add_place(parser)
+
+
+def add_family(parser: argparse.ArgumentParser) -> None:
+    """Which of two that have the same name."""
+    parser.add_argument("--dataset", action="store_true", help="the name is a Dataset's")
+
+
+def family_query(arguments: argparse.Namespace) -> dict[str, str]:
+    """The part of a query that says so."""
+    return {"family": "datasets"} if arguments.dataset else {}
+
+
+def subject(text: str) -> Subject:
+    """An address, or the name of a version's object such as housing-price-1.1, with a namespace before it or not."""
+    namespace, slash, rest = text.rpartition("/")
+    try:
+        split_object_name(rest)
+    except FormatError:
+        try:
+            Address.parse(text)
+        except FormatError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+    return Subject(namespace if slash else None, rest)
+
+
+@contextmanager
+def asking(arguments: argparse.Namespace, namespace: str | None = None) -> Iterator[Questions]:
+    """The registry, by a session that ends with the block.
+
+    Args:
+        arguments: of a command that has `add_place`.
+        namespace: which it is about, before what the place says.
+    """
+    place = Place.of(arguments)
+    with place.connect() as cluster:
+        asked = namespace or place.namespace or cluster.namespace
+        with session_access(cluster, place, asked, "Pull") as access:
+            yield Questions(cluster, asked, access.client.ask)
+
+
+def short_time(text: str) -> str:
+    """A time to the minute, for tables."""
+    return text[:16].replace("T", " ")
+
+
+def short_digest(text: str) -> str:
+    """The beginning of a digest, for tables."""
+    return text[:19]
+
+
+def number(value: float) -> str:
+    """A metric, in as many digits as a person reads."""
+    return f"{value:.6g}"
+
+
+def span_text(interval: Answer) -> str:
+    """`2026-11-21 09:00 – now`."""
+    return f"{short_time(interval['since'])} – {short_time(interval.get('until') or '') or 'now'}"
+
+
+def warnings_of(answer: Answer) -> list[str]:
+    """What people must know about an answer: how old it is, where it is cut off, what could not be read."""
+    said = [f"warning: {problem}" for problem in answer.get("problems") or ()]
+    if answer.get("truncated"):
+        said.append("there is more: narrow the question with --depth or --limit")
+    return said

@@ -1,0 +1,74 @@
+"""List training runs that ended: those that used some data (or data derived from it), and which of them was best."""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from modelberth.cli.arguments import positive
+from modelberth.cli.questions import (
+    Subject,
+    add_question,
+    asking,
+    number,
+    short_time,
+    subject,
+    warnings_of,
+)
+from modelberth.cli.tables import table
+
+_METRICS = 4
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--data", metavar="ADDRESS", type=subject, help="only runs that used this, such as housing:v3")
+    parser.add_argument("--pipeline", metavar="NAME", help="only runs of this TrainingPipeline")
+    parser.add_argument("--sort", metavar="METRIC", help="greatest first (default: newest first)")
+    parser.add_argument("--ascending", action="store_true", help="with --sort: least first, as errors and losses want")
+    parser.add_argument("--limit", type=positive, default=100, metavar="N", help="default: %(default)s")
+    add_question(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the table."""
+    data: Subject | None = arguments.data
+    query = {
+        "data": data.text if data else None,
+        "pipeline": arguments.pipeline,
+        "sort": arguments.sort,
+        "ascending": "true" if arguments.ascending else None,
+        "limit": str(arguments.limit),
+        "fresh": "true",
+    }
+    with asking(arguments, data.namespace if data else None) as questions:
+        given = {name: value for name, value in query.items() if value}
+        found = questions.ask("lineage/runs", **given)
+    if arguments.output == "json":
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    elif found["runs"]:
+        print(_as_table(found["runs"], arguments.sort))
+    else:
+        print("no run on record fits")
+    for warning in warnings_of(found):
+        print(warning, file=sys.stderr)
+    return 0
+
+
+def _as_table(runs: Sequence[Mapping[str, Any]], first: str | None) -> str:
+    names = sorted({name for run in runs for name in run["metrics"]}, key=lambda name: (name != first, name))
+    shown = names[:_METRICS]
+    rows = [
+        [
+            run["name"],
+            run["status"] if run["status"] == "Succeeded" else f"{run['status']} ({run['reason']})",
+            run["version"],
+            run["dataset"],
+            run["package"],
+            short_time(run["finishedAt"]),
+            *(number(run["metrics"][name]) if name in run["metrics"] else "" for name in shown),
+        ]
+        for run in runs
+    ]
+    return table(["RUN", "STATUS", "VERSION", "DATA", "PACKAGE", "ENDED", *(name.upper() for name in shown)], rows)

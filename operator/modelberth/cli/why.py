@@ -1,0 +1,104 @@
+"""Say why something failed: a run, a pipeline, a version, a ModelDeployment, or MODEL:ALIAS.
+
+One answer for training (from the records, traceback included), loading and serving (from the objects that you may
+read).
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from modelberth.cli.errors import CommandError
+from modelberth.cli.questions import Subject, add_question, asking, short_time, warnings_of
+from modelberth.cli.standings import Standing, Standings
+from modelberth.content.addresses import Address
+from modelberth.content.errors import FormatError
+
+_LOG_LINES = 10
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "name", metavar="NAME", type=_named, help="such as train-1, housing-price-1.2, digits:production"
+    )
+    add_question(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what is wrong. Exit code 1 where nothing of the name is known."""
+    about: Subject = arguments.name
+    with asking(arguments, about.namespace) as questions:
+        standings = Standings(questions.cluster, questions.namespace)
+        live, names = _live(standings, about.text)
+        endings = [questions.ask("lineage/endings", name=name, fresh="true") for name in names]
+    runs = list({run["uid"]: run for ending in endings for run in ending["runs"]}.values())
+    if not live and not runs:
+        raise CommandError(f"nothing is known of {about.text} in namespace {questions.namespace}")
+    found = [*_recorded(runs), *(standing for standing in live if standing.uid not in {run["uid"] for run in runs})]
+    if arguments.output == "json":
+        print(json.dumps({"standings": list(map(_as_json, found)), "runs": runs}, indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(_lines(found)))
+    for warning in dict.fromkeys(warning for ending in endings for warning in warnings_of(ending)):
+        print(warning, file=sys.stderr)
+    return 0
+
+
+def _named(text: str) -> Subject:
+    """A name of an object, or MODEL:ALIAS; with a namespace before it or not."""
+    namespace, slash, rest = text.rpartition("/")
+    if ":" in rest:
+        try:
+            if Address.parse(text).alias is None:
+                raise argparse.ArgumentTypeError(f"{text}: write the name of an object, or MODEL:ALIAS")
+        except FormatError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+    return Subject(namespace if slash else None, rest)
+
+
+def _live(standings: Standings, name: str) -> tuple[list[Standing], list[str]]:
+    """How things stand, and the names whose runs belong to it."""
+    model, colon, alias = name.partition(":")
+    if colon:
+        return list(standings.of_alias(model, alias)), _given(standings.wished_version(model, alias))
+    follows = standings.alias_of(name)
+    wished = _given(standings.wished_version(*follows)) if follows else []
+    return list(standings.of_name(name)), [name, *wished]
+
+
+def _given(name: str) -> list[str]:
+    return [name] if name else []
+
+
+def _recorded(runs: Sequence[Mapping[str, Any]]) -> Iterator[Standing]:
+    """How runs ended, by their records, which say more than the objects."""
+    for run in runs:
+        is_well = run["status"] != "Failed"
+        details = [] if is_well else list(_story(run))
+        yield Standing(
+            "training", f"run {run['name']}", run["status"], run["reason"], run["message"], is_well, details, run["uid"]
+        )
+
+
+def _story(run: Mapping[str, Any]) -> Iterator[str]:
+    took = ", ".join(f"{what} {run['inputs'][what]}" for what in ("package", "dataset") if run["inputs"].get(what))
+    yield f"ended {short_time(run['finishedAt'])} after {run['attempts']} attempts; it took {took or 'nothing'}"
+    yield from run["traceback"] or run["logTail"][-_LOG_LINES:]
+
+
+def _lines(found: Sequence[Standing]) -> Iterator[str]:
+    for stage in ("training", "loading", "serving"):
+        for standing in (standing for standing in found if standing.stage == stage):
+            reason = f" ({standing.reason})" if standing.reason not in ("", standing.state) else ""
+            mark = "ok " if standing.is_well else "!! "
+            yield f"{mark}{stage:<9} {standing.subject}: {standing.state}{reason}"
+            if not standing.is_well:
+                yield from (f"             {line}" for line in [*standing.message.splitlines(), *standing.details])
+
+
+def _as_json(standing: Standing) -> dict[str, Any]:
+    fields = standing._asdict()
+    return {"isWell" if name == "is_well" else name: value for name, value in fields.items()}
