@@ -13,28 +13,23 @@ def digest(number):
 
 def run_record(number, *, version="", status="Succeeded", dataset="housing-v1", **more):
     """The record of run-<number>."""
-    return RunRecord(
-        run=RunId(f"run-{number}", f"uid-{number}"),
-        pipeline="prices",
-        status=status,
-        reason=status,
-        message="",
-        version=version,
-        inputs={"package": "price-1.0", "dataset": dataset, "datasetFolder": "train", "evaluation": "housing-v0"},
-        **{
-            "parameters": {"EPOCHS": str(10 + number)},
-            "image": "python:3.12",
-            "image_digest": "python@sha256:1",
-            "python": "3.12.4",
-            "packages": PACKAGES,
-            "metrics": {"rmse": 4.0 - number, "r2": 0.5 + number / 10},
-            "trigger": "Manual",
-            "created_by": "jane",
-            "started_at": f"2026-11-21T08:0{number}:00Z",
-            "finished_at": f"2026-11-21T08:0{number}:30Z",
-            **more,
-        },
-    )
+    fields = {
+        "reason": status,
+        "message": "",
+        "inputs": {"package": "price-1.0", "dataset": dataset, "datasetFolder": "train", "evaluation": "housing-v0"},
+        "parameters": {"EPOCHS": str(10 + number)},
+        "image": "python:3.12",
+        "image_digest": "python@sha256:1",
+        "python": "3.12.4",
+        "packages": PACKAGES,
+        "metrics": {"rmse": 4.0 - number, "r2": 0.5 + number / 10},
+        "trigger": "Manual",
+        "created_by": "jane",
+        "started_at": f"2026-11-21T08:0{number}:00Z",
+        "finished_at": f"2026-11-21T08:0{number}:30Z",
+        **more,
+    }
+    return RunRecord(RunId(f"run-{number}", f"uid-{number}"), "prices", status, version=version, **fields)
 
 
 async def fill(store, space):
