@@ -30,6 +30,13 @@ LABEL_ALIAS: Final = f"{GROUP}/alias"
 LABEL_VERSION: Final = f"{GROUP}/version"
 LABEL_DIGEST: Final = f"{GROUP}/digest"
 
+LABEL_COMPONENT: Final = f"{GROUP}/component"
+COMPONENT_TRAINING: Final = "training"
+"""Of the pods of training runs, which nobody but the operator makes."""
+LABEL_RUN: Final = f"{GROUP}/run"
+LABEL_PIPELINE: Final = f"{GROUP}/pipeline"
+"""The TrainingPipeline of a run, and of what the run made."""
+
 INJECTED_LABELS: Final = frozenset(
     {LABEL_MANAGED_BY, LABEL_DEPLOYMENT, LABEL_SLOT, LABEL_MODEL, LABEL_ALIAS, LABEL_VERSION, LABEL_DIGEST}
 )
@@ -44,6 +51,8 @@ ANNOTATION_DIGEST: Final = f"{GROUP}/digest"
 ANNOTATION_VERSION: Final = f"{GROUP}/version"
 ANNOTATION_REVISION: Final = f"{GROUP}/revision"
 ANNOTATION_INPUT_HASH: Final = f"{GROUP}/input-hash"
+ANNOTATION_ATTEMPT: Final = f"{GROUP}/attempt"
+"""The number of a training run's attempt, on its pod."""
 ANNOTATION_REPLICAS: Final = f"{GROUP}/replicas-from"
 """`spec` on a Deployment whose replicas the ModelDeployment sets; absent where an autoscaler owns them."""
 
@@ -74,6 +83,13 @@ ENV_VERSION: Final = "MODELBERTH_VERSION"
 ENV_DIGEST: Final = "MODELBERTH_DIGEST"
 ENV_MODEL_DIR: Final = "MODELBERTH_MODEL_DIR"
 INJECTED_ENV: Final = frozenset({ENV_MODEL, ENV_ALIAS, ENV_VERSION, ENV_DIGEST, ENV_MODEL_DIR})
+
+# The pod of a training run.
+PREPARE_CONTAINER: Final = "modelberth-prepare"
+TRAIN_CONTAINER: Final = "train"
+REPORT_CONTAINER: Final = "modelberth-report"
+VOLUME_WORK: Final = "modelberth-work"
+WORK_FOLDER: Final = "/modelberth"
 
 REGISTRY_CONFIG_MAP: Final = "modelberth-registry"
 """The ConfigMap of a namespace that tells its loaders the registry's URL (`url`) and its CA (`ca.crt`)."""
