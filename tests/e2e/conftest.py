@@ -16,6 +16,7 @@ from tests.e2e.support import (
     TAG,
     Cluster,
     pod_programs,
+    restricted_namespace,
 )
 
 LOCALKIND = ROOT / "tests" / "localkind" / "localkind"
@@ -42,7 +43,7 @@ def release(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Clust
     cluster.load(f"{IMAGE}:{TAG}", images / "modelberth" / "Dockerfile", ROOT, folder / "modelberth.tar")
     minio = (cluster.bin / "minio").resolve().parent
     cluster.load(MINIO_IMAGE, images / "minio" / "Dockerfile", minio, folder / "minio.tar")
-    _restricted_namespace(cluster, RELEASE_NAMESPACE)
+    restricted_namespace(cluster, RELEASE_NAMESPACE)
     cluster.install()
     return cluster
 
@@ -51,12 +52,7 @@ def release(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Clust
 def namespace(release: Cluster) -> Iterator[str]:
     """An empty restricted namespace that has the pods' programs; its deletion must not hang."""
     name = f"team-{secrets.token_hex(3)}"
-    _restricted_namespace(release, name)
+    restricted_namespace(release, name)
     release.apply(name, pod_programs())
     yield name
     release.kubectl("delete", "namespace", name, "--timeout=120s")
-
-
-def _restricted_namespace(cluster: Cluster, name: str) -> None:
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    cluster.apply("default", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})

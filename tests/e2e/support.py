@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -91,14 +90,19 @@ class Cluster:
 
     def push(self, namespace: str, folder: Path, artifact: str, *options: str) -> str:
         """`modelberth push`; returns the version's object name once it is Ready."""
-        done = self.modelberth("push", str(folder), "--artifact", artifact, "--namespace", namespace, *options)
+        return self._push(namespace, "mver", str(folder), "--artifact", artifact, *options)
+
+    def push_data(self, namespace: str, folder: Path, dataset: str, *options: str) -> str:
+        """The same for data."""
+        return self._push(namespace, "dver", str(folder), "--dataset", dataset, *options)
+
+    def _push(self, namespace: str, kind: str, *words: str) -> str:
+        done = self.modelberth("push", *words, "--namespace", namespace)
         assert done.returncode == 0, done.stderr
-        found = re.search(rf"\b{artifact}-v[0-9]+\b", done.stdout)
-        assert found is not None, done.stdout
-        self.kubectl(
-            "wait", f"--namespace={namespace}", "--for=condition=Ready", f"mver/{found.group()}", "--timeout=60s"
-        )
-        return found.group()
+        name = done.stdout.split()[0]
+        ready = "--for=condition=Ready"
+        self.kubectl("wait", f"--namespace={namespace}", ready, f"{kind}/{name}", "--timeout=60s")
+        return name
 
     def wait_served(self, namespace: str, model: str, version: str) -> None:
         """Until the alias production of the model is Served with this version."""
@@ -174,6 +178,12 @@ def model_deployment(name: str, *, replicas: int = 2) -> Object:
             "template": {"spec": spec},
         },
     }
+
+
+def restricted_namespace(cluster: Cluster, name: str) -> None:
+    """A namespace that enforces the restricted standard."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    cluster.apply("default", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
 
 
 def restricted_container() -> Object:
