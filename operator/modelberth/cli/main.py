@@ -35,7 +35,7 @@ PROCESSES = {
     "registry": ("run the registry (in its pod)", "modelberth.registry.main"),
     "store-bootstrap": ("prepare a MinIO for Modelberth (in the chart's Job)", "modelberth.registry.bootstrap"),
     "run-prepare": ("bring a training run's inputs into FOLDER (in its pod)", "modelberth.cli.run_prepare"),
-    "run-report": ("watch a training run in FOLDER and send what comes of it (in its pod)", "modelberth.cli.run_report"),
+    "run-report": ("tell of a training run in FOLDER and send its outputs (in its pod)", "modelberth.cli.run_report"),
 }
 """By name: what it does, and the module whose `main(…)` does it. The image's entry point is this program."""
 _WITH_FOLDER = frozenset({"run-prepare", "run-report"})

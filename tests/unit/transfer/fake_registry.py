@@ -29,9 +29,10 @@ class FakeRegistry:
         trees: digest → text; `layouts` likewise, once committed.
         records: artifact → list of (version, digest).
         requests: counts by `<METHOD> <kind>`; kinds: resolve, tree, layout, urls, versions, trees, uploads, commits,
-            history, info, progress, object.
+            history, info, progress, attempts, object.
         faults: called with (method, kind, path) before each request; returns None, a status to answer, or "break" to
             cut the connection: before the answer, or for objects in the middle of the body.
+        questions: called with path and query of a question about lineage; returns status and answer.
         pending_commits: how many times a commit answers 202 first.
         generation: signed URLs of older generations are refused with 403.
     """
@@ -42,11 +43,13 @@ class FakeRegistry:
         self.layouts = {}
         self.records = {}
         self.progress = []
+        self.attempts = []
         self.histories = {}
         self.info = {}
         self.requests = Counter()
         self.seen_headers = []
         self.faults = lambda method, kind, path: None
+        self.questions = lambda path: (404, {"error": {"code": "NotFound", "message": path}})
         self.pending_commits = 0
         self.generation = 0
         self.sent_bytes = 0
@@ -245,12 +248,20 @@ class _Handler(BaseHTTPRequestHandler):
     def history(self, _, model, alias):
         self._answer(200, self.registry.histories.get((model, alias), []))
 
+    def question(self, *_):
+        self._answer(*self.registry.questions(self.path))
+
     def about(self):
         self._answer(200, self.registry.info)
 
     def post_progress(self, _):
         self.registry.progress.append(json.loads(self._body()))
         self._answer(204)
+
+    def post_attempt(self, _, run, number):
+        report = json.loads(self._body())
+        self.registry.attempts.append((run, int(number), report))
+        self._answer(200, {"status": report["status"], "reason": "", "output": None, "files": None, "isYours": True})
 
     def get_object(self, _, digest, ulid):
         if f"generation={self.registry.generation}" not in self.path:
@@ -319,8 +330,11 @@ _ROUTES = [
     (_NS + r"/uploads", "POST", "uploads", _Handler.uploads),
     (_NS + r"/commits/([^/]+)", "POST", "commits", _Handler.commit),
     (_NS + r"/models/([^/]+)/aliases/([^/]+)/history", "GET", "history", _Handler.history),
+    (_NS + r"/lineage(?:/[a-z]+)?", "GET", "question", _Handler.question),
+    (_NS + r"/models/([^/]+)/aliases/([^/]+)/deployed", "GET", "question", _Handler.question),
     (r"/v1/info", "GET", "info", _Handler.about),
     (_NS + r"/progress", "POST", "progress", _Handler.post_progress),
+    (_NS + r"/runs/([^/]+)/attempts/(\d+)", "POST", "attempts", _Handler.post_attempt),
     (_OBJECT, "GET", "object", _Handler.get_object),
     (_OBJECT, "PUT", "object", _Handler.put_object),
 ]
