@@ -60,6 +60,11 @@ def is_ready(pod: Object) -> bool:
     return bool(ready and ready.get("status") == "True" and not is_deleting(pod))
 
 
+def container_words(ended: Object) -> str:
+    """The last lines that a container said before it ended, from its `terminated` state."""
+    return _last_lines(str(ended.get("message") or ""))
+
+
 def _troubles(pod: Object) -> Iterator[Trouble]:
     scheduled = condition(pod, "PodScheduled")
     if scheduled and scheduled.get("status") == "False":

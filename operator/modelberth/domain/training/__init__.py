@@ -1,0 +1,1 @@
+"""What training runs do: decisions over frozen data, without I/O."""
