@@ -110,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _get(self, path, _):
         if path in self.cluster.objects:
             self._answer(200, self.cluster.objects[path])
-        elif path.rpartition("/")[2] in ("modelartifacts", "modelversions", "registeredmodels"):
+        elif path.rpartition("/")[2] in ("modelartifacts", "modelversions", "registeredmodels", "modeldeployments"):
             found = [value for key, value in sorted(self.cluster.objects.items()) if key.rpartition("/")[0] == path]
             self._answer(200, {"items": found, "metadata": {}})
         else:
