@@ -14,6 +14,7 @@ from demo.progress import Progress
 from demo.shell import ROOT, run
 from demo.stage import ALIAS, IMAGES_HELD_OUT, MODEL, PATIENCE_SECONDS, Stage
 from demo.traffic import PER_SECOND, Traffic
+from modelberth.api.conditions import timestamp
 
 NAMESPACE = "demo-training"
 PIPELINE = "digits"
@@ -95,7 +96,7 @@ class Story:
         with Traffic(self._cluster, NAMESPACE, DATA / "held-out.json") as traffic:
             with self._progress.step(f"asking {old} for {IMAGES_HELD_OUT} images, {PER_SECOND} per second"):
                 traffic.wait_for(old, IMAGES_HELD_OUT, PATIENCE_SECONDS)
-            moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            moment = timestamp(datetime.now(UTC))
             self._stage.show_move(traffic, old, new, self._progress)
         return moment
 

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from modelberth.api.conditions import timestamp
 from modelberth.content.collections import Collection
 from modelberth.content.errors import FormatError
 from modelberth.content.versions import Version, Versioning, first_version, is_version
@@ -95,7 +96,7 @@ class VersionRecords:
             collection=new.collection,
             version=number,
             digest=new.digest,
-            created_at=self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            created_at=timestamp(self._now()),
             created_by=new.created_by,
             source=new.source,
             spec=new.spec,
