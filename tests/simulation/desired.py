@@ -6,8 +6,9 @@ Nothing of the operator's own decisions is used here; that is the point.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from modelberth.content import collections
+from modelberth.content.collections import Collection
 from modelberth.runtime.clock import parse_rfc3339
+from modelberth.runtime.families import FAMILIES, ContentFamily
 from modelberth.runtime.resources import (
     DEPLOYMENTS,
     MODEL_ARTIFACTS,
@@ -32,10 +33,11 @@ _VERSION = "modelberth.io/version"
 
 def differences(world: World) -> Iterator[str]:
     """Each way in which the world does not rest where it should, as a sentence."""
-    for version in world.server.peek_all(MODEL_VERSIONS, NAMESPACE):
-        yield from _version(world, version)
-    for artifact in world.server.peek_all(MODEL_ARTIFACTS, NAMESPACE):
-        yield from _artifact(world, artifact)
+    for family in FAMILIES:
+        for version in world.server.peek_all(family.versions, NAMESPACE):
+            yield from _version(world, family, version)
+        for collection in world.server.peek_all(family.collections, NAMESPACE):
+            yield from _collection(world, family, collection)
     for deployment in world.server.peek_all(MODEL_DEPLOYMENTS, NAMESPACE):
         yield from _deployment(world, deployment)
     for model in world.server.peek_all(REGISTERED_MODELS, NAMESPACE):
@@ -65,43 +67,44 @@ def _seen(obj: Object) -> Iterator[str]:
         yield f"{_named(obj)}: observedGeneration {observed}, generation {obj['metadata']['generation']}"
 
 
-def _version(world: World, version: Object) -> Iterator[str]:
+def _version(world: World, family: ContentFamily, version: Object) -> Iterator[str]:
     yield from _seen(version)
     spec, status = version["spec"], version.get("status") or {}
     digest = _content_of(spec)
-    record = world.bucket.records.get((world.space, collections.artifact(spec["artifact"]), spec["version"]))
-    is_stored = (world.space, "models", digest) in world.bucket.families
-    is_right = is_stored and record is not None and record.digest == digest and _artifact_of(world, version) is not None
+    record = world.bucket.records.get((world.space, Collection(family.name, _owner_name(version)), spec["version"]))
+    is_stored = (world.space, family.name, digest) in world.bucket.families
+    holder = world.server.peek(family.collections, NAMESPACE, _owner_name(version))
+    is_right = is_stored and record is not None and record.digest == digest and holder is not None
     if is_right != (condition(version, "Ready") == "True"):
         yield f"{_named(version)}: Ready is {condition(version, 'Ready')}, ought to be {is_right}: {_words(version)}"
     if is_right and status.get("digest") != digest:
         yield f"{_named(version)}: digest {status.get('digest')}, ought to be {digest}"
-    users = sorted(_users_of(world, version["metadata"]["name"]))
+    users = sorted(_users_of(world, family, version["metadata"]["name"]))
     if status.get("usedBy", []) != users:
         yield f"{_named(version)}: usedBy {status.get('usedBy')}, ought to be {users}"
 
 
-def _users_of(world: World, name: str) -> Iterator[str]:
-    for kind, resource in (("registeredmodel", REGISTERED_MODELS), ("modelartifact", MODEL_ARTIFACTS)):
+def _users_of(world: World, family: ContentFamily, name: str) -> Iterator[str]:
+    for resource in family.users:
         for owner in world.server.peek_all(resource, NAMESPACE):
             wanted = {alias for alias, entry in _aliases(owner).items() if entry["version"] == name}
             known = (owner.get("status") or {}).get("aliases") or {}
             wanted |= {alias for alias, entry in known.items() if entry.get("current") == name}
-            yield from (f"{kind}/{owner['metadata']['name']}:{alias}" for alias in wanted)
+            yield from (f"{resource.kind.lower()}/{owner['metadata']['name']}:{alias}" for alias in wanted)
 
 
-def _artifact(world: World, artifact: Object) -> Iterator[str]:
-    yield from _seen(artifact)
-    name = artifact["metadata"]["name"]
+def _collection(world: World, family: ContentFamily, collection: Object) -> Iterator[str]:
+    yield from _seen(collection)
+    name = collection["metadata"]["name"]
     ready = [
         int(version["spec"]["version"].removeprefix("v"))
-        for version in world.server.peek_all(MODEL_VERSIONS, NAMESPACE)
-        if version["spec"]["artifact"] == name and condition(version, "Ready") == "True"
+        for version in world.server.peek_all(family.versions, NAMESPACE)
+        if _owner_name(version) == name and condition(version, "Ready") == "True"
     ]
     latest = f"{name}-v{max(ready)}" if ready else None
-    status = artifact["status"]
+    status = collection["status"]
     if (status.get("versionCount"), status.get("latestVersion")) != (len(ready), latest):
-        yield f"{_named(artifact)}: {status.get('versionCount')} versions up to {status.get('latestVersion')}, not {latest}"
+        yield f"{_named(collection)}: {status.get('versionCount')} versions up to {status.get('latestVersion')}, not {latest}"
 
 
 def _model(world: World, model: Object) -> Iterator[str]:
@@ -259,6 +262,11 @@ def _content_of(spec: Object) -> str:
 
 def _artifact_of(world: World, version: Object) -> Object | None:
     return world.server.peek(MODEL_ARTIFACTS, NAMESPACE, version["spec"]["artifact"])
+
+
+def _owner_name(version: Object) -> str:
+    spec = version["spec"]
+    return str(spec.get("dataset") or spec.get("artifact"))
 
 
 def _aliases(obj: Object) -> Mapping[str, Any]:

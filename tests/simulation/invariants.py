@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelberth.runtime.resources import (
+    DATASET_VERSIONS,
     DEPLOYMENTS,
     MODEL_DEPLOYMENTS,
     MODEL_VERSIONS,
@@ -132,7 +133,11 @@ class Invariants:
 
     @staticmethod
     def _check_digest(write: Write) -> None:
-        if write.change.resource != MODEL_VERSIONS or write.old is None or write.change.type != "MODIFIED":
+        if (
+            write.change.resource not in (MODEL_VERSIONS, DATASET_VERSIONS)
+            or write.old is None
+            or write.change.type != "MODIFIED"
+        ):
             return
         before, after = _status(write.old).get("digest"), _status(write.change.object).get("digest")
         if before is not None and before != after:
@@ -140,12 +145,18 @@ class Invariants:
             raise Broken("a version's digest never changes", f"{name}: {before} → {after}")
 
     def _check_template(self, write: Write) -> None:
-        """The same inputs make the same template, in every process and every release of the operator."""
+        """The same inputs make the same template, in every process and every release of the operator.
+
+        What a stale process makes for an owner that is gone has nothing to keep to, and is collected again.
+        """
         change = write.change
         if change.resource != DEPLOYMENTS or change.type == "DELETED":
             return
         metadata = change.object["metadata"]
         owner = metadata["ownerReferences"][0]["uid"]
+        follower = self._world.server.peek(MODEL_DEPLOYMENTS, NAMESPACE, metadata["ownerReferences"][0]["name"])
+        if follower is None or follower["metadata"]["uid"] != owner:
+            return
         template = change.object["spec"]["template"]
         known = self._templates.setdefault((owner, metadata["annotations"][_HASH]), template)
         if known != template:

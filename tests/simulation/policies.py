@@ -3,8 +3,18 @@
 from typing import Any
 
 from modelberth.api import names
+from modelberth.domain.content_version import collection_of
 from modelberth.runtime.errors import Forbidden, Invalid
-from modelberth.runtime.resources import MODEL_ARTIFACTS, MODEL_VERSIONS, REGISTERED_MODELS, Object, Resource
+from modelberth.runtime.families import FAMILIES, ContentFamily
+from modelberth.runtime.resources import (
+    DATASET_VERSIONS,
+    DATASETS,
+    MODEL_ARTIFACTS,
+    MODEL_VERSIONS,
+    REGISTERED_MODELS,
+    Object,
+    Resource,
+)
 from tests.simulation.apiserver import ApiServer, copied
 
 OPERATOR = "operator"
@@ -22,26 +32,27 @@ def admit(server: ApiServer, user: str, resource: Resource, old: Object | None, 
         assert old is not None
         _admit_delete(server, resource, old)
         return None
-    if resource == MODEL_VERSIONS:
+    if resource in (MODEL_VERSIONS, DATASET_VERSIONS):
         _admit_version(old, new)
-    if resource in (MODEL_ARTIFACTS, REGISTERED_MODELS) and not user.startswith(OPERATOR):
+    if resource in (MODEL_ARTIFACTS, DATASETS, REGISTERED_MODELS) and not user.startswith(OPERATOR):
         return _stamped(user, old, new)
     return None
 
 
 def _admit_delete(server: ApiServer, resource: Resource, obj: Object) -> None:
     namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
-    if resource == MODEL_VERSIONS and name in _named_anywhere(server, namespace):
-        raise Forbidden(403, "Forbidden", f"ModelVersion {name} is in use")
-    if resource == MODEL_ARTIFACTS:
-        versions = server.peek_all(MODEL_VERSIONS, namespace)
-        if any(version["spec"]["artifact"] == name for version in versions):
-            raise Forbidden(403, "Forbidden", f"ModelArtifact {name} has versions")
+    for family in FAMILIES:
+        if resource == family.versions and name in _named_anywhere(server, family, namespace):
+            raise Forbidden(403, "Forbidden", f"{resource.kind} {name} is in use")
+        if resource == family.collections:
+            versions = server.peek_all(family.versions, namespace)
+            if any(collection_of(version).name == name for version in versions):
+                raise Forbidden(403, "Forbidden", f"{resource.kind} {name} has versions")
 
 
-def _named_anywhere(server: ApiServer, namespace: str) -> set[str]:
+def _named_anywhere(server: ApiServer, family: ContentFamily, namespace: str) -> set[str]:
     found: set[str] = set()
-    for owner in [*server.peek_all(REGISTERED_MODELS, namespace), *server.peek_all(MODEL_ARTIFACTS, namespace)]:
+    for owner in (owner for users in family.users for owner in server.peek_all(users, namespace)):
         spec, status = owner.get("spec") or {}, owner.get("status") or {}
         found |= set(spec.get("links") or {})
         found |= {entry["version"] for entry in (spec.get("aliases") or {}).values()}
@@ -51,8 +62,8 @@ def _named_anywhere(server: ApiServer, namespace: str) -> set[str]:
 
 def _admit_version(old: Object | None, new: Object) -> None:
     spec = new["spec"]
-    if new["metadata"]["name"] != f"{spec['artifact']}-{spec['version']}":
-        raise Invalid(422, "Invalid", "metadata.name must be <artifact>-<version>")
+    if new["metadata"]["name"] != f"{collection_of(new).name}-{spec['version']}":
+        raise Invalid(422, "Invalid", "metadata.name must be <collection>-<version>")
     if old is None:
         return
     if old["spec"] != spec:

@@ -5,9 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from modelberth.runtime.resources import (
+    DATASET_VERSIONS,
+    DATASETS,
     DEPLOYMENTS,
     MODEL_ARTIFACTS,
     MODEL_DEPLOYMENTS,
+    MODEL_VERSIONS,
     REGISTERED_MODELS,
     Object,
     Resource,
@@ -157,3 +160,28 @@ def crash_after_every_request(run: Run) -> None:
                 run.take(("answer", process.name, process.calls[0].label, "ok"))
         run.take(("crash", process.name))
         run.take(("boot", LOADER))
+
+
+def test_data_has_versions_of_its_own(run: Run) -> None:
+    """A dataset counts and aliases as an artifact of the same name does, and neither hears of the other."""
+    before = status(run, MODEL_ARTIFACTS, "cats")
+    for action in ("dataset",), ("push-data", "v0"), ("inline-data", "v1"), ("review", "v0"):
+        run.take(("user", *action))
+    calm(run)
+    told = status(run, DATASETS, "cats")
+    assert (told["versionCount"], told["latestVersion"], told["aliases"]["reviewed"]["current"]) == (
+        2,
+        "cats-v1",
+        "cats-v0",
+    )
+    assert status(run, DATASET_VERSIONS, "cats-v0")["usedBy"] == ["dataset/cats:reviewed"]
+    assert status(run, MODEL_ARTIFACTS, "cats") == before
+
+
+def test_a_datasets_digest_makes_no_model(run: Run) -> None:
+    """Whoever knows it can name it in a ModelVersion, which then waits for content of its own."""
+    for action in ("dataset",), ("push-data", "v4"), ("borrow", "cats", "v4"):
+        run.take(("user", *action))
+    calm(run)
+    (ready,) = (c for c in status(run, MODEL_VERSIONS, "cats-v4")["conditions"] if c["type"] == "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "ContentMissing")

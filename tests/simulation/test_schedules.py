@@ -47,7 +47,7 @@ def test_a_schedule_can_be_replayed_from_its_actions() -> None:
 
 def test_storms_are_eventful() -> None:
     """Schedules reach what they are about: rolls, refusals, moves, crashes, lost answers, stale leaders, outages."""
-    runs = [run_seed(seed) for seed in range(40)]
+    runs = [run_seed(seed) for seed in range(60)]
     seen = {word for run in runs for action in run.actions for word in action}
     assert {"crash-after", "lost", "busy", "away", "compact", "again", "pod-crash", "collect"} <= seen
     reasons = {told.reason for run in runs for told in run.world.told}

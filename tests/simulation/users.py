@@ -6,7 +6,8 @@ Every edit is one action; those that the API server refuses are refused here too
 import random
 from collections.abc import Callable
 
-from modelberth.content.collections import artifact as artifact_named
+from modelberth.content import collections
+from modelberth.content.collections import Collection
 from modelberth.runtime.errors import ApiError
 from modelberth.runtime.resources import (
     DEPLOYMENTS,
@@ -22,6 +23,7 @@ from modelberth.runtime.resources import (
 )
 from modelberth.store.errors import VersionTaken
 from modelberth.store.types import NewVersion
+from tests.simulation import data_users
 from tests.simulation.apiserver import copied
 from tests.simulation.bucket import digest_of
 from tests.simulation.world import NAMESPACE, Action, World
@@ -57,13 +59,12 @@ class Users:
     # Artifacts and versions
 
     def artifact(self, name: str) -> bool:
-        return self._create(MODEL_ARTIFACTS, name, {})
+        return self.create(MODEL_ARTIFACTS, name, {})
 
     def push(self, artifact: str, number: str) -> bool:
         """What `modelberth push` does: content, record, object."""
         digest = digest_of(f"{artifact} {number}")
-        self._world.bucket.push(self._world.space, "models", digest)
-        self._reserve(artifact, number, digest)
+        self.store(collections.artifact(artifact), number, digest)
         return self._version(artifact, number, {"pushed": {}}, digest)
 
     def declare(self, artifact: str, number: str) -> bool:
@@ -81,15 +82,14 @@ class Users:
     def clash(self, artifact: str, number: str) -> bool:
         """Other content under a number that is taken, or is taken by this."""
         digest = digest_of(f"other {artifact} {number}")
-        self._world.bucket.push(self._world.space, "models", digest)
-        self._reserve(artifact, number, digest)
+        self.store(collections.artifact(artifact), number, digest)
         return self._version(artifact, number, {"pushed": {}}, digest)
 
     def unpublish(self, artifact: str, number: str) -> bool:
-        return self._delete(MODEL_VERSIONS, f"{artifact}-{number}")
+        return self.delete(MODEL_VERSIONS, f"{artifact}-{number}")
 
     def drop_artifact(self, name: str) -> bool:
-        return self._delete(MODEL_ARTIFACTS, name)
+        return self.delete(MODEL_ARTIFACTS, name)
 
     def tamper(self, artifact: str, number: str) -> bool:
         """Somebody spoils the stored bytes: no loader lets them through from now on."""
@@ -99,10 +99,10 @@ class Users:
     # Models and aliases
 
     def model(self, name: str) -> bool:
-        return self._create(REGISTERED_MODELS, name, {"aliases": {}})
+        return self.create(REGISTERED_MODELS, name, {"aliases": {}})
 
     def drop_model(self, name: str) -> bool:
-        return self._delete(REGISTERED_MODELS, name)
+        return self.delete(REGISTERED_MODELS, name)
 
     def alias(self, model: str, alias: str, version: str) -> bool:
         return self._edit(REGISTERED_MODELS, model, lambda spec: _put(spec, "aliases", alias, {"version": version}))
@@ -111,7 +111,7 @@ class Users:
         return self._edit(REGISTERED_MODELS, model, lambda spec: (spec.get("aliases") or {}).pop(alias, None))
 
     def best(self, artifact: str, version: str) -> bool:
-        return self._edit(MODEL_ARTIFACTS, artifact, lambda spec: _put(spec, "aliases", "best", {"version": version}))
+        return self.alias_own(MODEL_ARTIFACTS, artifact, "best", version)
 
     # Deployments
 
@@ -123,10 +123,10 @@ class Users:
             "template": _pod(image),
             "noProgressSeconds": 60,
         }
-        return self._create(MODEL_DEPLOYMENTS, name, spec)
+        return self.create(MODEL_DEPLOYMENTS, name, spec)
 
     def undeploy(self, name: str) -> bool:
-        return self._delete(MODEL_DEPLOYMENTS, name)
+        return self.delete(MODEL_DEPLOYMENTS, name)
 
     def image(self, name: str, image: str) -> bool:
         def change(spec: Object) -> None:
@@ -160,7 +160,7 @@ class Users:
         return True
 
     def drop_template(self, name: str) -> bool:
-        return self._delete(POD_TEMPLATES, name)
+        return self.delete(POD_TEMPLATES, name)
 
     def use_template(self, name: str, template: str) -> bool:
         def change(spec: Object) -> None:
@@ -173,15 +173,15 @@ class Users:
         """Somebody works on what the operator owns."""
         workload = f"{name}-a"
         if how == "delete-deployment":
-            return self._delete(DEPLOYMENTS, workload)
+            return self.delete(DEPLOYMENTS, workload)
         if how == "delete-service":
-            return self._delete(SERVICES, name)
+            return self.delete(SERVICES, name)
         return self._edit(DEPLOYMENTS, workload, lambda spec: spec.update(replicas=3))
 
     def session(self, ttl: str) -> bool:
         self._names += 1
         spec = {"operation": "Push", "secretHash": "0" * 64, "ttlSeconds": int(ttl), "user": "user"}
-        return self._create(TRANSFER_SESSIONS, f"session-{self._names}", spec)
+        return self.create(TRANSFER_SESSIONS, f"session-{self._names}", spec)
 
     # How
 
@@ -189,23 +189,34 @@ class Users:
         spec: Object = {"artifact": artifact, "version": number, "source": source}
         if digest is not None:
             spec["digest"] = digest
-        return self._create(MODEL_VERSIONS, f"{artifact}-{number}", spec)
+        return self.version_object(artifact, number, spec)
 
-    def _reserve(self, artifact: str, number: str, digest: str) -> None:
+    def version_object(self, artifact: str, number: str, spec: Object) -> bool:
+        """A ModelVersion, whatever it says."""
+        return self.create(MODEL_VERSIONS, f"{artifact}-{number}", spec)
+
+    def alias_own(self, resource: Resource, name: str, alias: str, version: str) -> bool:
+        """Give a version of a collection a name."""
+        return self._edit(resource, name, lambda spec: _put(spec, "aliases", alias, {"version": version}))
+
+    def store(self, collection: Collection, number: str, digest: str) -> None:
+        """Send content, and reserve its number unless that is taken."""
+        self._world.bucket.push(self._world.space, collection.family, digest)
         try:
             self._world.bucket.reserve(
-                self._world.space,
-                NewVersion(artifact_named(artifact), version=number, digest=digest, created_by="user"),
+                self._world.space, NewVersion(collection, version=number, digest=digest, created_by="user")
             )
         except VersionTaken:
             return  # the object will say so
 
-    def _create(self, resource: Resource, name: str, spec: Object) -> bool:
+    def create(self, resource: Resource, name: str, spec: Object) -> bool:
+        """Make an object."""
         body = {"metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
         self._server.create("user", resource, NAMESPACE, body)
         return True
 
-    def _delete(self, resource: Resource, name: str) -> bool:
+    def delete(self, resource: Resource, name: str) -> bool:
+        """Delete an object."""
         self._server.delete("user", resource, NAMESPACE, name)
         return True
 
@@ -248,10 +259,10 @@ def opening() -> list[Action]:
 def propose(world: World, rng: random.Random) -> Action:
     """Something that a user might do next."""
     what = rng.choices(list(_HABITS), weights=[weight for weight, _ in _HABITS.values()])[0]
-    return ("user", what, *_HABITS[what][1](_Choice(world, rng)))
+    return ("user", what, *_HABITS[what][1](Choice(world, rng)))
 
 
-class _Choice:
+class Choice:
     """What a user picks for an edit: mostly something that is there."""
 
     def __init__(self, world: World, rng: random.Random) -> None:
@@ -287,7 +298,7 @@ class _Choice:
         return str(self._rng.choice(found)["metadata"]["name"]) if found and self._rng.random() < 0.9 else None
 
 
-_HABITS: dict[str, tuple[int, Callable[[_Choice], tuple[str, ...]]]] = {
+_HABITS: dict[str, tuple[int, Callable[[Choice], tuple[str, ...]]]] = {
     "artifact": (2, lambda some: (some.artifact(),)),
     "push": (12, lambda some: (some.artifact(), some.number())),
     "declare": (3, lambda some: (some.artifact(), some.number())),
@@ -315,4 +326,8 @@ _HABITS: dict[str, tuple[int, Callable[[_Choice], tuple[str, ...]]]] = {
     "session": (1, lambda some: (some.one_of("60", "3600"),)),
 }
 
-_EDITS: dict[str, Callable[..., bool]] = {what: getattr(Users, what.replace("-", "_")) for what in _HABITS}
+_EDITS: dict[str, Callable[..., bool]] = {
+    **{what: getattr(Users, what.replace("-", "_")) for what in _HABITS},
+    **{what: edit for what, (_, _, edit) in data_users.HABITS.items()},
+}
+_HABITS |= {what: (weight, words) for what, (weight, words, _) in data_users.HABITS.items()}

@@ -4,9 +4,9 @@ from modelberth.api import names
 from modelberth.domain import collection
 from modelberth.domain.objects import is_deleting
 from modelberth.reconcile.base import DONE, Result, write_status
-from modelberth.reconcile.families import ContentFamily
 from modelberth.runtime.cache import Cache
 from modelberth.runtime.clock import Clock
+from modelberth.runtime.families import ContentFamily
 from modelberth.runtime.kube import KubeApi
 from modelberth.runtime.resources import Key
 

@@ -10,11 +10,11 @@ from modelberth.domain.content_version import Stored, collection_of, number_of
 from modelberth.domain.objects import Object, dig, is_deleting, name_of, namespace_of
 from modelberth.domain.verdicts import Standing, Verdict, blocked
 from modelberth.reconcile.base import DONE, Recorder, Result, send, write_status
-from modelberth.reconcile.families import ContentFamily
 from modelberth.reconcile.homes import Homes
 from modelberth.reconcile.store_words import RETRY_SECONDS, verdict_of
 from modelberth.runtime.cache import Cache
 from modelberth.runtime.clock import Clock
+from modelberth.runtime.families import ContentFamily
 from modelberth.runtime.kube import KubeApi
 from modelberth.runtime.resources import Key
 from modelberth.store.errors import StoreError, VersionTaken

@@ -9,8 +9,8 @@ from functools import partial
 from modelberth.api import names
 from modelberth.domain.content_version import collection_of
 from modelberth.domain.objects import Object, condition, dig, is_deleting, is_ready, label, name_of, namespace_of
-from modelberth.reconcile.families import FAMILIES, MODEL_FAMILY, ContentFamily
 from modelberth.runtime.cache import Cache
+from modelberth.runtime.families import FAMILIES, MODEL_FAMILY, ContentFamily
 from modelberth.runtime.resources import (
     CONTROLLER_REVISIONS,
     DEPLOYMENTS,

@@ -9,7 +9,6 @@ from modelberth.reconcile import mapping
 from modelberth.reconcile.base import Reconciler, Recorder
 from modelberth.reconcile.collection import CollectionReconciler
 from modelberth.reconcile.content_version import ContentVersionReconciler
-from modelberth.reconcile.families import FAMILIES
 from modelberth.reconcile.guard import Guarded
 from modelberth.reconcile.mapping import Work
 from modelberth.reconcile.model_deployment import ModelDeploymentReconciler, ProgressPort, RolloutMetrics
@@ -18,6 +17,7 @@ from modelberth.reconcile.registry_trust import RegistryTrustReconciler
 from modelberth.reconcile.transfer_session import TransferSessionReconciler
 from modelberth.runtime.cache import Cache
 from modelberth.runtime.clock import Clock
+from modelberth.runtime.families import FAMILIES
 from modelberth.runtime.kube import KubeApi
 from modelberth.runtime.resources import (
     CONTROLLER_REVISIONS,

@@ -3,6 +3,7 @@
 Everything else about versions and collections is the same for both.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,3 +38,4 @@ class ContentFamily:
 MODEL_FAMILY: Final = ContentFamily("models", MODEL_ARTIFACTS, MODEL_VERSIONS, (REGISTERED_MODELS, MODEL_ARTIFACTS))
 DATASET_FAMILY: Final = ContentFamily("datasets", DATASETS, DATASET_VERSIONS, (DATASETS,))
 FAMILIES: Final = (MODEL_FAMILY, DATASET_FAMILY)
+FAMILY_OF: Final[Mapping[CollectionFamily, ContentFamily]] = {family.name: family for family in FAMILIES}
