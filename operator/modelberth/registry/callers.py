@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelberth.api.transfer_session import Operation
+from modelberth.content.collections import Collection, Family
 
 POD_NAME = "authentication.kubernetes.io/pod-name"
 POD_UID = "authentication.kubernetes.io/pod-uid"
@@ -62,14 +63,16 @@ class SessionCaller:
         namespace: the session's.
         uid: the session's.
         operation: what it is for.
-        artifact: the only ModelArtifact it is for; None for any.
+        family: whose content it is for.
+        collection: the only artifact or dataset it is for; None for all of the family.
     """
 
     user: str
     namespace: str
     uid: str
     operation: Operation
-    artifact: str | None
+    family: Family
+    collection: Collection | None
 
 
 @dataclass(frozen=True, slots=True)

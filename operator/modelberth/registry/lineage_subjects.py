@@ -3,40 +3,61 @@
 from modelberth.content.addresses import Address
 from modelberth.content.collections import Collection, CollectionFamily
 from modelberth.content.errors import FormatError
-from modelberth.content.versions import split_object_name
+from modelberth.content.versions import is_version, object_name, split_object_name
+from modelberth.lineage.index import Index
+from modelberth.lineage.nodes import NodeId, dataset_version, model_version
 from modelberth.registry.access import Access
-from modelberth.registry.problems import Problem, forbidden
+from modelberth.registry.problems import Problem
 from modelberth.store.types import VersionRecord
 
 FAMILIES: tuple[CollectionFamily, ...] = ("models", "datasets")
 
 
-def check_unlimited(access: Access) -> None:
-    """Refuse sessions that are for one collection: lineage leads to others.
+async def node_at(
+    access: Access, index: Index, namespace: str, address: str, family: CollectionFamily | None
+) -> NodeId:
+    """The place of a version in the graph. A version by name or number that the index knows costs no look at the store.
 
     Raises:
-        Problem: 403.
+        Problem: as `version_at`.
+        FormatError: it is no address.
     """
-    access.check_all()
+    name = _object_name(namespace, address)
+    found = [node for node in _nodes(name, family) if index.node(node).known] if name else []
+    if len(found) != 1:
+        return node_of(await version_at(access, namespace, address, family))
+    await access.check_records(_collection_of(found[0]))
+    return found[0]
+
+
+def node_of(record: VersionRecord) -> NodeId:
+    """The version's place in the graph."""
+    name = object_name(record.collection.name, record.version)
+    return dataset_version(name) if record.collection.family == "datasets" else model_version(name)
 
 
 async def version_at(access: Access, namespace: str, address: str, family: CollectionFamily | None) -> VersionRecord:
     """The record of the version that an address stands for now. An object's name (`housing-v3`) is understood, too.
 
     Raises:
-        Problem: 404 where there is none, 409 where there are two.
+        Problem: 404 where there is none, 409 where there are two, 403 where the caller may not read its family.
         FormatError: it is no address.
     """
     place, slash, name = address.rpartition("/")
     if slash and place != namespace:
         raise Problem(400, "OtherNamespace", f"address: it names namespace {place}, the request {namespace}: ask there")
-    named = await _by_object_name(access, name, family)
-    if named is not None:
-        return named
-    found = await access.backend.resolver.resolve(access.space, Address.parse(name))
-    record = await access.store.version_record(access.space, Collection("models", found.artifact), found.version)
+    record = await _by_object_name(access, name, family) or await _by_address(access, Address.parse(name), family)
+    await access.check_records(record.collection)
+    return record
+
+
+async def _by_address(access: Access, address: Address, family: CollectionFamily | None) -> VersionRecord:
+    if address.folder is not None:
+        raise Problem(400, "Invalid", f"address: lineage is of whole versions: leave #{address.folder} away")
+    found = await access.backend.resolver.resolve(access.space, address, family=family)
+    record = await access.store.version_record(access.space, Collection(found.family, found.name), found.version)
     if record is None:
-        raise Problem(404, "VersionNotFound", f"there is no version {found.version} of {found.artifact}")
+        raise Problem(404, "VersionNotFound", f"there is no version {found.version} of {found.name}")
     return record
 
 
@@ -63,3 +84,22 @@ async def _by_object_name(access: Access, name: str, family: CollectionFamily | 
             "ask with family=models or family=datasets",
         )
     return found[0] if found else None
+
+
+def _object_name(namespace: str, address: str) -> str:
+    """The object's name that an address spells, by itself or as name and number; empty where an alias or digest does."""
+    place, slash, name = address.rpartition("/")
+    if slash and place != namespace:
+        return ""
+    collection, colon, version = name.partition(":")
+    return f"{collection}-{version}" if colon and is_version(version) else "" if colon else name
+
+
+def _nodes(name: str, family: CollectionFamily | None) -> list[NodeId]:
+    by_family = {"models": model_version(name), "datasets": dataset_version(name)}
+    return [node for of, node in by_family.items() if family in (None, of)]
+
+
+def _collection_of(node: NodeId) -> Collection:
+    name, _ = split_object_name(node.name)
+    return Collection("datasets" if node.kind == "datasetversion" else "models", name)

@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from modelberth.api.common import Digest, Version
-from modelberth.api.lineage import Lineage
+from modelberth.api.common import Digest, SequenceNumber, Version, VersionNames
+from modelberth.api.lineage import Lineage, Provenance
 from modelberth.api.model_version import Signature
+from modelberth.content.collections import CollectionFamily
 from modelberth.content.layout import MAX_OBJECT_BYTES
 
 MAX_PAGE = 1000
@@ -67,7 +68,12 @@ class Resolution(Wire):
     """What an address stands for."""
 
     namespace: str
+    family: CollectionFamily
+    """Whether it is a model's version or a dataset's."""
+    name: str
+    """The artifact's or the dataset's."""
     artifact: str
+    """The same, for clients from before there were datasets."""
     version: str
     digest: str
     via: Literal["alias", "version", "digest"]
@@ -163,8 +169,22 @@ class VersionSpec(Wire):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
+class DatasetVersionSpec(Wire):
+    """What is known of a dataset's version when it is reserved; the fields of a DatasetVersion's spec."""
+
+    format: Annotated[str, Field(max_length=256)] | None = None
+    description: Annotated[str, Field(max_length=4096)] | None = None
+    derived_from: VersionNames | None = None
+    labels: Annotated[dict[str, Annotated[str, Field(max_length=256)]], Field(max_length=64)] | None = None
+    lineage: Provenance | None = None
+
+    def as_record(self) -> dict[str, Any]:
+        """What goes into the record."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
 class ReserveRequest(Wire):
-    """A version to be reserved."""
+    """A version of an artifact to be reserved."""
 
     digest: Digest
     versioning: Literal["Sequence", "Semantic"] = "Sequence"
@@ -173,19 +193,28 @@ class ReserveRequest(Wire):
     spec: VersionSpec = VersionSpec()
 
 
+class ReserveDatasetRequest(Wire):
+    """A version of a dataset to be reserved."""
+
+    digest: Digest
+    version: SequenceNumber | None = None
+    """The number; without it the next one, or the one that the content has already."""
+    spec: DatasetVersionSpec = DatasetVersionSpec()
+
+
 class Reserved(Wire):
     """The version that holds now."""
 
     version: str
     digest: str
     committed: bool
-    """Whether the content is in the store; otherwise send it."""
+    """Whether the family has the content in the store; otherwise send it."""
     created: bool
     """Whether this request made the record."""
 
 
 class VersionEntry(Wire):
-    """A version of an artifact."""
+    """A version of an artifact or a dataset."""
 
     version: str
     digest: str

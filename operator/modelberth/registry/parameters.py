@@ -2,14 +2,24 @@
 
 from typing import Annotated, Any
 
-from fastapi import Path
+from fastapi import Path, Query
 
 from modelberth.api.common import ALIAS_PATTERN, DIGEST_PATTERN, LABEL_PATTERN
+from modelberth.content.collections import CollectionFamily, Family
 from modelberth.registry.models import ErrorAnswer
 
 Namespace = Annotated[str, Path(max_length=63, pattern=LABEL_PATTERN)]
 DigestPath = Annotated[str, Path(pattern=DIGEST_PATTERN, description="sha256:<hex> of the content's tree")]
 ArtifactPath = Annotated[str, Path(max_length=50, pattern=LABEL_PATTERN, description="the ModelArtifact's name")]
+DatasetPath = Annotated[str, Path(max_length=50, pattern=LABEL_PATTERN, description="the Dataset's name")]
+FamilyQuery = Annotated[
+    Family | None,
+    Query(description="whose content is asked for; a session's own family by default, a pod's is models"),
+]
+CollectionFamilyQuery = Annotated[
+    CollectionFamily | None,
+    Query(description="looks the name up among models or among datasets only"),
+]
 ModelPath = Annotated[str, Path(max_length=63, pattern=LABEL_PATTERN, description="the RegisteredModel's name")]
 RunPath = Annotated[str, Path(max_length=63, pattern=LABEL_PATTERN, description="the TrainingRun's name")]
 AliasPath = Annotated[str, Path(max_length=40, pattern=ALIAS_PATTERN)]

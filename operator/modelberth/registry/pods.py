@@ -2,22 +2,37 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from modelberth.api.names import AUDIENCE, CONTENT_SUBRESOURCE, GROUP, NAMESPACE_PODS_GROUP
+from modelberth.content.collections import Family
 from modelberth.registry.caches import AgingCache
 from modelberth.registry.callers import PodCaller
 from modelberth.registry.limits import RateLimit
 from modelberth.registry.problems import unauthorized
 from modelberth.registry.tokens import TokenVerifier
 from modelberth.runtime.kube import KubeApi
-from modelberth.runtime.resources import MODEL_DEPLOYMENTS, MODEL_VERSIONS, SUBJECT_ACCESS_REVIEWS, TOKEN_REVIEWS
+from modelberth.runtime.resources import (
+    DATASET_VERSIONS,
+    MODEL_DEPLOYMENTS,
+    MODEL_VERSIONS,
+    SUBJECT_ACCESS_REVIEWS,
+    TOKEN_REVIEWS,
+    TRAINING_RUNS,
+    Resource,
+)
 
 POSITIVE_SECONDS = 30.0
 """How long a yes of the API server counts."""
 NEGATIVE_SECONDS = 3.0
 """How long a no counts: a right that is given takes effect soon, and who asks without end costs next to nothing."""
+CONTENT_RESOURCES: Mapping[Family, Resource] = {
+    "models": MODEL_VERSIONS,
+    "datasets": DATASET_VERSIONS,
+    "runs": TRAINING_RUNS,
+}
+"""Whose sub-resource `content` stands for the bytes of a family."""
 _REMEMBERED = 20_000
 _Question = tuple[PodCaller, str, str]
 """Who asks, for which resource, in which namespace."""
@@ -63,8 +78,8 @@ class Pods:
         self._known.put(name, caller, seconds=float(claims["exp"]) - time.time())
         return caller
 
-    async def may_read_content(self, caller: PodCaller, namespace: str) -> bool:
-        """Whether the caller has `get` on `modelversions/content` there.
+    async def may_read_content(self, caller: PodCaller, namespace: str, family: Family) -> bool:
+        """Whether the caller has `get` on the `content` of the family's kind there, such as `modelversions/content`.
 
         A pod asking for content of its own namespace is reviewed with one more group, which the chart binds to that
         right by default: a binding that can be taken away, not a second path in the code.
@@ -73,7 +88,7 @@ class Pods:
         groups = (*caller.groups, NAMESPACE_PODS_GROUP) if own else caller.groups
         attributes = {
             "group": GROUP,
-            "resource": MODEL_VERSIONS.plural,
+            "resource": CONTENT_RESOURCES[family].plural,
             "subresource": CONTENT_SUBRESOURCE,
             "verb": "get",
             "namespace": namespace,

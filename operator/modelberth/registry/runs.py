@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from modelberth.api.conditions import timestamp
-from modelberth.registry.access import Access, RecordReader, RunReporter
+from modelberth.registry.access import Access, RunReader, RunReporter
 from modelberth.registry.callers import RunCaller
 from modelberth.registry.parameters import REFUSALS, Namespace, RunPath
 from modelberth.registry.problems import Problem, forbidden
@@ -45,11 +45,10 @@ async def report(
 async def run_of_name(
     ns: Namespace,  # noqa: ARG001 - in access
     run: RunPath,
-    access: RecordReader,
+    access: RunReader,
     uid: Annotated[str | None, Query(max_length=63, pattern=r"^[a-z0-9][a-z0-9-]*$")] = None,
 ) -> RunAnswer:
     """What a finished run was; of several that had the name, the one with this uid, or the last that ended."""
-    _for_all(access)
     found = [RunId(run, uid)] if uid is not None else await access.store.find_runs(access.space, run)
     records = [await access.store.run_record(access.space, run_id) for run_id in found]
     ended = [record for record in records if record is not None]
@@ -64,12 +63,6 @@ def _caller(access: Access, number: int) -> RunCaller:
     if not isinstance(caller, RunCaller) or caller.attempt != number:
         raise forbidden(f"attempt {number}: this pod is another attempt of the run")
     return caller
-
-
-def _for_all(access: Access) -> None:
-    """Runs have several artifacts and datasets: who may see one of them only is not told."""
-    if access.artifact is not None:
-        raise forbidden(f"the session is for artifact {access.artifact} only: create one without spec.artifact")
 
 
 def _end(record: RunRecord) -> tuple[str, str]:

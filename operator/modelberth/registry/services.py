@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from modelberth.content.collections import Family
 from modelberth.content.layout import StoredObject
 from modelberth.registry.caches import AgingCache
 from modelberth.registry.callers import Caller, SessionCaller
@@ -24,6 +25,7 @@ from modelberth.store.content_store import ContentStore
 
 TEXT_CACHE_BYTES = 64 * 1024 * 1024
 OBJECT_CACHE_ENTRIES = 200_000
+MARK_CACHE_ENTRIES = 20_000
 _CACHE_SECONDS = 30.0
 _PER_SECOND = 200.0
 _BURST = 2000.0
@@ -81,6 +83,10 @@ def _texts() -> AgingCache[tuple[str, str, str], bytes]:
     return AgingCache(seconds=_CACHE_SECONDS, weight=TEXT_CACHE_BYTES, weigh=len)
 
 
+def _marks() -> AgingCache[tuple[str, Family, str], bool]:
+    return AgingCache(seconds=_CACHE_SECONDS, weight=MARK_CACHE_ENTRIES)
+
+
 def _objects() -> AgingCache[tuple[str, str], tuple[StoredObject, ...]]:
     return AgingCache(seconds=_CACHE_SECONDS, weight=OBJECT_CACHE_ENTRIES, weigh=len)
 
@@ -98,6 +104,7 @@ class Services:
         backend: None until the start-up is through.
         rate: of requests for content and records, by namespace.
         progress_rate: of reports of progress, which must not keep anybody from loading.
+        marks: which families are known to have which content.
         receiving: how many trees and layouts are taken at a time; each may have tens of megabytes.
     """
 
@@ -114,6 +121,7 @@ class Services:
     progress: ProgressBoard = field(default_factory=ProgressBoard)
     jobs: CommitJobs = field(default_factory=CommitJobs)
     receiving: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_TEXTS_AT_ONCE))
+    marks: AgingCache[tuple[str, Family, str], bool] = field(default_factory=_marks)
     texts: AgingCache[tuple[str, str, str], bytes] = field(default_factory=_texts)
     objects: AgingCache[tuple[str, str], tuple[StoredObject, ...]] = field(default_factory=_objects)
 

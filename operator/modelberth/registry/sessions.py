@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pydantic import ValidationError
 
 from modelberth.api.transfer_session import TransferSessionSpec
+from modelberth.content.collections import Collection, artifact, dataset
 from modelberth.registry.caches import AgingCache
 from modelberth.registry.callers import SessionCaller
 from modelberth.registry.limits import RateLimit
@@ -67,7 +68,14 @@ class Sessions:
         left = self._seconds_left(session, spec)
         if left <= 0:
             raise self._refusal(namespace)
-        caller = SessionCaller(spec.user, namespace, str(session["metadata"]["uid"]), spec.operation, spec.artifact)
+        caller = SessionCaller(
+            user=spec.user,
+            namespace=namespace,
+            uid=str(session["metadata"]["uid"]),
+            operation=spec.operation,
+            family=spec.family.value,
+            collection=_collection(spec),
+        )
         self._known.put(key, caller, seconds=left)
         return caller
 
@@ -81,6 +89,12 @@ class Sessions:
             return 0.0
         ends = parse_rfc3339(metadata["creationTimestamp"]) + timedelta(seconds=spec.ttl_seconds)
         return (ends - self._now()).total_seconds()
+
+
+def _collection(spec: TransferSessionSpec) -> Collection | None:
+    if spec.artifact is not None:
+        return artifact(spec.artifact)
+    return None if spec.dataset is None else dataset(spec.dataset)
 
 
 def _spec(session: Object | None) -> TransferSessionSpec | None:

@@ -63,7 +63,7 @@ async def _in_time() -> AsyncIterator[None]:
 @router.put("/trees/{digest}", status_code=204, openapi_extra=text_body("The canonical tree, at most 32 MiB"))
 async def put_tree(ns: Namespace, digest: DigestPath, access: Pusher, request: Request) -> Response:  # noqa: ARG001
     """Store a tree. It is checked as it comes in, and refused at the first line that breaks a rule."""
-    await access.check_content(digest)
+    await access.check_reserved(digest)
     async with access.services.receiving:
         parser, parts = TreeParser(), []
         async with _in_time():
@@ -95,7 +95,7 @@ async def uploads(ns: Namespace, wanted: UploadsRequest, access: Pusher) -> Uplo
 )
 async def commit(ns: Namespace, digest: DigestPath, access: Pusher, request: Request) -> Response:  # noqa: ARG001
     """Prove that every byte of a tree is in the store. Asking again with the same body asks for the outcome."""
-    await access.check_content(digest)
+    await access.check_reserved(digest)
     async with access.services.receiving, _in_time():
         text = await request.body()
 
@@ -124,12 +124,9 @@ async def commit(ns: Namespace, digest: DigestPath, access: Pusher, request: Req
 async def _mark(access: Access, digest: str) -> None:
     """Say whose content it is now."""
     caller = access.caller
+    await access.store.mark_content(access.space, access.family, digest)
     if isinstance(caller, RunCaller):
-        run = RunId(caller.run, caller.run_uid)
-        await access.store.mark_content(access.space, "runs", digest)
-        await access.store.enter_run_content(access.space, run, digest)
-    else:
-        await access.store.mark_content(access.space, "models", digest)
+        await access.store.enter_run_content(access.space, RunId(caller.run, caller.run_uid), digest)
 
 
 def no_tree(digest: str) -> Problem:

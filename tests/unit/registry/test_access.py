@@ -271,6 +271,7 @@ class TestNamespaces:
         world.services.backend.namespaces._uids._monotonic = lambda: now[0]
         space = await world.services.backend.namespaces.space("team")
         summary = await world.store.put_inline(space, {"old": b"old"})
+        await world.store.mark_content(space, "models", summary.digest)
         path = TREE.replace(DIGEST, summary.digest)
         async with world.client(**world.pod()) as http:
             assert (await http.get(path)).status_code == 200
