@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from modelberth.content.collections import CollectionFamily
 from modelberth.lineage.index import Index
 from modelberth.lineage.nodes import NodeId, model_version
 from modelberth.lineage.runs import in_order, runs_with
@@ -12,11 +11,11 @@ from modelberth.lineage.timeline import at_time, timeline
 from modelberth.lineage.walk import Direction, walk
 from modelberth.registry.access import Access, RecordReader
 from modelberth.registry.lineage_answers import alias_span, ending, graph_answer, run_entry
-from modelberth.registry.lineage_description import describe, node_of
+from modelberth.registry.lineage_description import describe
 from modelberth.registry.lineage_models import Deployed, Endings, LineageDescription, LineageGraph, RunList
 from modelberth.registry.lineage_reader import alias_fact
-from modelberth.registry.lineage_subjects import check_unlimited, version_at
-from modelberth.registry.parameters import REFUSALS, AliasPath, ModelPath, Namespace
+from modelberth.registry.lineage_subjects import node_at, node_of, version_at
+from modelberth.registry.parameters import REFUSALS, AliasPath, CollectionFamilyQuery, ModelPath, Namespace
 from modelberth.registry.problems import Problem
 from modelberth.store.run_types import RunId, RunRecord
 
@@ -26,7 +25,6 @@ _ENDINGS = 10
 router = APIRouter(prefix="/v1/namespaces/{ns}", tags=["lineage"], responses=REFUSALS)
 
 AddressQuery = Annotated[str, Query(max_length=400, description="an address, or the name of a version's object")]
-FamilyQuery = Annotated[CollectionFamily | None, Query(description="which of two that have the same name")]
 Fresh = Annotated[bool, Query(description="wait until everything is in that was recorded before the question")]
 
 
@@ -36,18 +34,20 @@ async def lineage(  # noqa: PLR0917 - query parameters have names
     access: RecordReader,
     address: Annotated[str | None, Query(max_length=400)] = None,
     run: Annotated[str | None, Query(max_length=253)] = None,
-    family: FamilyQuery = None,
+    family: CollectionFamilyQuery = None,
     direction: Direction = "both",
     depth: Annotated[int | None, Query(ge=1, le=10_000)] = None,
     fresh: Fresh = False,  # noqa: FBT002 - a query parameter has a name
 ) -> LineageGraph:
     """What something was made of, and what was made of it. Exactly one of `address` and `run` says what."""
-    check_unlimited(access)
+    access.check_all()
     if (address is None) == (run is None):
         raise Problem(422, "Invalid", "query: give exactly one of address and run")
-    record = None if address is None else await version_at(access, ns, address, family)
     kept = await access.backend.lineage.of(access.space, fresh=fresh)
-    root = node_of(record) if record is not None else _last_run(kept.index, str(run))
+    if address is None:
+        root = _last_run(kept.index, str(run))
+    else:
+        root = await node_at(access, kept.index, ns, address, family)
     return graph_answer(walk(kept.index, root, direction, depth=depth), kept)
 
 
@@ -56,11 +56,11 @@ async def description(
     ns: Namespace,
     access: RecordReader,
     address: AddressQuery,
-    family: FamilyQuery = None,
+    family: CollectionFamilyQuery = None,
     fresh: Fresh = False,  # noqa: FBT002 - a query parameter has a name
 ) -> LineageDescription:
     """One version: its data, parameters, run, environment with all libraries, metrics and aliases."""
-    check_unlimited(access)
+    access.check_all()
     record = await version_at(access, ns, address, family)
     kept = await access.backend.lineage.of(access.space, fresh=fresh)
     return describe(
@@ -84,7 +84,7 @@ async def endings(
 
     The ten last ones, the last one first. None is no error: what has not ended is not on record.
     """
-    check_unlimited(access)
+    access.check_all()
     kept = await access.backend.lineage.of(access.space, fresh=fresh)
     found = [await access.store.run_record(access.space, run) for run in _runs_of(kept.index, name)]
     runs = [ending(record) for record in found if record is not None]
@@ -103,9 +103,9 @@ async def runs(  # noqa: PLR0917 - query parameters have names
     fresh: Fresh = False,  # noqa: FBT002 - a query parameter has a name
 ) -> RunList:
     """Runs that ended: that used data (or data derived from it), of a pipeline, in the order of a metric."""
-    check_unlimited(access)
-    used = None if data is None else node_of(await version_at(access, ns, data, "datasets"))
+    access.check_all()
     kept = await access.backend.lineage.of(access.space, fresh=fresh)
+    used = None if data is None else await node_at(access, kept.index, ns, data, "datasets")
     candidates = kept.index.runs() if used is None else runs_with(kept.index, used)
     wanted = in_order((run for run in candidates if pipeline in (None, run.pipeline)), sort, ascending=ascending)
     entries = [run_entry(kept.index, run) for run in wanted[:limit]]
@@ -121,7 +121,7 @@ async def deployed(
     at: Annotated[str | None, Query(max_length=40, description="RFC 3339; without it the last version")] = None,
 ) -> Deployed:
     """Which version an alias answered with last, or at a time. Read from the history itself, never from a cache."""
-    check_unlimited(access)
+    access.check_all()
     entries = await access.store.alias_history(access.space, model, alias)
     known = timeline(map(alias_fact, entries))
     digests = {entry.version: entry.digest for entry in entries if entry.digest}

@@ -6,10 +6,9 @@ Where both speak, the run's record counts: it was observed, the version's own de
 from collections.abc import Mapping
 from typing import Any
 
-from modelberth.content.versions import object_name
 from modelberth.lineage.data import Use, data_of
 from modelberth.lineage.index import Index
-from modelberth.lineage.nodes import NodeId, dataset_version, model_version
+from modelberth.lineage.nodes import NodeId
 from modelberth.registry.lineage_models import (
     AliasUse,
     DataUse,
@@ -18,14 +17,9 @@ from modelberth.registry.lineage_models import (
     LineageInterval,
     RunUse,
 )
+from modelberth.registry.lineage_subjects import node_of
 from modelberth.store.run_types import RunRecord
 from modelberth.store.types import VersionRecord
-
-
-def node_of(record: VersionRecord) -> NodeId:
-    """The version's place in the graph."""
-    name = object_name(record.collection.name, record.version)
-    return dataset_version(name) if record.collection.family == "datasets" else model_version(name)
 
 
 def describe(

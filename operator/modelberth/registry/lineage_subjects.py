@@ -87,7 +87,7 @@ async def _by_object_name(access: Access, name: str, family: CollectionFamily | 
 
 
 def _object_name(namespace: str, address: str) -> str:
-    """The object's name that an address spells, by itself or as name and number; empty where an alias or digest does."""
+    """The object's name that an address spells, by itself or as name and number; empty for aliases and digests."""
     place, slash, name = address.rpartition("/")
     if slash and place != namespace:
         return ""
