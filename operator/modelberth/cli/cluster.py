@@ -12,9 +12,10 @@ from modelberth.runtime.credentials import CredentialsError, Headers
 from modelberth.runtime.kubeconfig import load_connection
 from modelberth.runtime.resources import Object, Resource
 from modelberth.transfer.errors import HttpFailure
-from modelberth.transfer.http import Http, Patience
+from modelberth.transfer.http import Http, Patience, failure
 
 FIELD_MANAGER = "modelberth-cli"
+_LONGEST_LINE = 1024 * 1024
 
 
 class Cluster:
@@ -100,6 +101,14 @@ class Cluster:
         except HttpFailure as error:
             if error.status != 404:
                 raise
+
+    def lines(self, path: str) -> Iterator[bytes]:
+        """The lines of an answer as they come, such as those of a pod's log that is followed. One attempt."""
+        with self.http.send("GET", self.connection.server + path, headers=self.headers()) as response:
+            if response.status >= 400:
+                raise failure(path.partition("?")[0], response)
+            while line := response.readline(_LONGEST_LINE):
+                yield line
 
     def _call(
         self, method: str, path: str, body: Object | None = None, *, content_type: str = "application/json"

@@ -18,6 +18,7 @@ from typing import Any
 from modelberth.cli.access import Access
 from modelberth.cli.pod import run_access
 from modelberth.cli.run_progress import RunProgress
+from modelberth.content.collections import Family
 from modelberth.training import harness
 from modelberth.training.config import VARIABLE, Input, RunConfig
 from modelberth.training.outcome import Phase
@@ -84,7 +85,7 @@ def prepare(access: Access, config: RunConfig, folder: PodFolder) -> None:
     _write(folder.path(RUN, CONFIG), config.for_harness())
 
 
-def _load(access: Access, wanted: Input, target: str, family: str, progress: RunProgress) -> int:
+def _load(access: Access, wanted: Input, target: str, family: Family, progress: RunProgress) -> int:
     """Bring one input; returns its size in bytes."""
     try:
         loaded = load(

@@ -21,6 +21,7 @@ from modelberth.cli.access import Access
 from modelberth.cli.cluster import Cluster, proxy_for
 from modelberth.cli.display import Notices
 from modelberth.cli.errors import CommandError
+from modelberth.content.collections import Family
 from modelberth.domain.objects import dig
 from modelberth.runtime.resources import CONFIG_MAPS, TRANSFER_SESSIONS
 from modelberth.transfer.errors import HttpFailure, TransferError
@@ -64,7 +65,13 @@ class Place:
 
 @contextmanager
 def session_access(
-    cluster: Cluster, place: Place, namespace: str, operation: Operation, *, artifact: str | None = None
+    cluster: Cluster,
+    place: Place,
+    namespace: str,
+    operation: Operation,
+    *,
+    artifact: str | None = None,
+    family: Family = "models",
 ) -> Iterator[Access]:
     """Access by a new session, which is deleted at the end.
 
@@ -74,11 +81,12 @@ def session_access(
         namespace: whose content.
         operation: Push or Pull.
         artifact: the only one that the session is for, if it is for one.
+        family: whose content the session is for.
 
     Raises:
         TransferError: the API server or the registry refused; the message has their words.
     """
-    name, secret = _create(cluster, namespace, operation, artifact)
+    name, secret = _create(cluster, namespace, operation, artifact, family)
     try:
         with _registry(cluster, place, namespace, f"{name}.{secret}") as access:
             yield access
@@ -89,7 +97,9 @@ def session_access(
             print(f"warning: TransferSession {name} could not be deleted and ends by itself: {error}", file=sys.stderr)
 
 
-def _create(cluster: Cluster, namespace: str, operation: Operation, artifact: str | None) -> tuple[str, str]:
+def _create(
+    cluster: Cluster, namespace: str, operation: Operation, artifact: str | None, family: Family
+) -> tuple[str, str]:
     """(name, secret) of a new session."""
     secret = secrets.token_hex(32)
     name = f"{operation.lower()}-{secrets.token_hex(8)}"
@@ -99,6 +109,7 @@ def _create(cluster: Cluster, namespace: str, operation: Operation, artifact: st
         "ttlSeconds": SESSION_SECONDS,
         "user": cluster.user(),
         **({"artifact": artifact} if artifact else {}),
+        **({"family": family} if family != "models" else {}),
     }
     body = {
         "apiVersion": names.API_VERSION,

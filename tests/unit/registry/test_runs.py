@@ -216,10 +216,18 @@ class TestFinishedRuns:
             answer = await client.get(RUN)
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "RunNotFound")
 
-    async def test_not_for_a_session_of_one_artifact(self, world):
-        """A run has several artifacts and datasets."""
+    async def test_by_the_right_of_runs(self, world):
+        """A user needs a session for what runs left; one for models or datasets does not do, whatever it is for."""
         await self.finish(world)
-        async with world.client(**add_session(world, "Pull", artifact="mnist")) as client:
+        for family, expected in (("models", 403), ("datasets", 403), ("runs", 200)):
+            async with world.client(**add_session(world, "Pull", name=family, family=family)) as client:
+                assert (await client.get(RUN)).status_code == expected
+
+    async def test_a_pod_by_the_same_right(self, world):
+        """One that may not read what runs left is not told."""
+        await self.finish(world)
+        world.kube.allowed = lambda spec: spec["resourceAttributes"]["resource"] != "trainingruns"
+        async with world.client(**world.pod()) as client:
             assert (await client.get(RUN)).status_code == 403
 
 

@@ -1,0 +1,129 @@
+"""Follows a training run: its phases as they come, and what its program prints, until it has ended."""
+
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlencode
+
+from modelberth.cli.cluster import Cluster
+from modelberth.cli.display import size
+from modelberth.cli.errors import CommandError
+from modelberth.domain.objects import dig
+from modelberth.runtime.resources import PODS, TRAINING_RUNS, Object
+from modelberth.transfer.errors import TransferError
+
+POLL_SECONDS = 1.0
+ENDED = ("Succeeded", "Failed", "Skipped")
+CONTAINER = "train"
+
+
+def follow(cluster: Cluster, namespace: str, name: str, *, uid: str, log: bool = True) -> Object:
+    """Wait for the end of a run, telling on stderr how far it is; what it prints goes to stdout as it is.
+
+    Args:
+        cluster: as the user.
+        namespace: the run's.
+        name: the run's.
+        uid: the run's; another one of the name is not waited for.
+        log: whether to show what the program prints.
+
+    Returns:
+        The run as it ended.
+
+    Raises:
+        CommandError: the run was deleted.
+        TransferError: the API server refused, or does not answer for long.
+    """
+    told = ""
+    logs: dict[str, PodLog] = {}
+    try:
+        while True:
+            run = cluster.get(TRAINING_RUNS, namespace, name)
+            if run is None or dig(run, "metadata", "uid") != uid:
+                raise CommandError(f"TrainingRun {name} was deleted before it had ended")
+            pod = dig(run, "status", "pod", "name")
+            if log and isinstance(pod, str) and pod not in logs:
+                logs[pod] = PodLog(cluster, namespace, pod)
+                logs[pod].start()
+            line = state_line(run)
+            if line != told:
+                print(line, file=sys.stderr, flush=True)
+                told = line
+            if has_ended(run):
+                return run
+            time.sleep(POLL_SECONDS)
+    finally:
+        for shown in logs.values():
+            shown.end()
+
+
+def has_ended(run: Object) -> bool:
+    """Whether a run is through."""
+    return dig(run, "status", "phase") in ENDED
+
+
+def state_line(run: Mapping[str, Any]) -> str:
+    """How far a run is, in a line."""
+    status = run.get("status") or {}
+    phase = str(status.get("phase") or "Waiting")
+    words = [phase]
+    total = dig(status, "progress", "total")
+    if phase in ("Loading", "Uploading") and total:
+        words.append(f"{size(dig(status, 'progress', 'bytes') or 0)} of {size(total)}")
+    if status.get("attempt") and phase not in ENDED:
+        words.append(f"attempt {status['attempt'] + 1}")
+    if status.get("version"):
+        words.append(str(status["version"]))
+    why = why_of(run)
+    return " ".join(words) + (f": {why}" if why and phase in ("Waiting", *ENDED) else "")
+
+
+def why_of(run: Mapping[str, Any]) -> str:
+    """Why a run is as it is: its own words, else those of its condition Ready."""
+    status = run.get("status") or {}
+    ready: Mapping[str, Any] = next(
+        (each for each in status.get("conditions") or () if each.get("type") == "Ready"), {}
+    )
+    said = status if status.get("message") else ready
+    reason, message = str(said.get("reason") or ""), str(said.get("message") or "")
+    if status.get("phase") == "Succeeded":
+        return message if status.get("message") else ""
+    return f"{reason}: {message}" if reason and message else message or reason
+
+
+class PodLog(threading.Thread):
+    """Copies what a container prints to stdout, across connections that end."""
+
+    def __init__(self, cluster: Cluster, namespace: str, pod: str) -> None:
+        super().__init__(name=f"log of {pod}", daemon=True)
+        self._cluster = cluster
+        self._path = f"{PODS.path(namespace, pod)}/log"
+        self._last = b""
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """Read until the container has ended, or nobody wants to know any more."""
+        while not self._over.is_set():
+            with suppress(TransferError, OSError):
+                self._read()
+            self._over.wait(POLL_SECONDS)
+
+    def end(self) -> None:
+        """The run has ended: what is on the way is still shown."""
+        self._over.set()
+        self.join(timeout=5)
+
+    def _read(self) -> None:
+        query = {"container": CONTAINER, "follow": "true", "timestamps": "true"}
+        if self._last:
+            query["sinceTime"] = self._last.decode("ascii", "replace")
+        for line in self._cluster.lines(f"{self._path}?{urlencode(query)}"):
+            stamp, _, text = line.partition(b" ")
+            if stamp <= self._last:  # the API server counts from the second on: this line was shown
+                continue
+            self._last = stamp
+            sys.stdout.buffer.write(text)
+            sys.stdout.flush()

@@ -1,0 +1,100 @@
+"""Make a version again from what is recorded about it, and compare: the same package, data, parameters and image.
+
+No version comes of it. Prints whether the content came out the same, byte by byte, and the metrics side by side; exit
+code 0 when the run has succeeded, whatever the comparison says, 1 when it failed.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from modelberth.cli.arguments import add_place
+from modelberth.cli.errors import CommandError
+from modelberth.cli.following import follow
+from modelberth.cli.questions import Subject, subject
+from modelberth.cli.run_records import read_record
+from modelberth.cli.session import Place, session_access
+from modelberth.cli.tables import table
+from modelberth.cli.train import create_run, run_name
+from modelberth.domain.objects import dig
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("address", metavar="ADDRESS", type=subject, help="such as housing-price:1.1, housing-price-1.1")
+    add_place(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Find out how the version was made, make the run, wait, compare."""
+    about: Subject = arguments.address
+    place = Place.of(arguments)
+    with place.connect() as cluster:
+        namespace = about.namespace or place.namespace or cluster.namespace
+        with session_access(cluster, place, namespace, "Pull") as access:
+            known = access.client.ask("lineage/description", address=about.text, fresh="true")
+        made_by = known.get("run") or {}
+        if not made_by.get("recorded"):
+            raise CommandError(
+                f"{known['name']} was not made by a training run on record: nobody knows how to repeat it"
+            )
+        with session_access(cluster, place, namespace, "Pull", family="runs") as access:
+            record = read_record(access, made_by["name"], made_by.get("uid"))
+        if record is None or not record["template"]:
+            raise CommandError(f"the record of run {made_by['name']} does not say how to repeat it")
+        spec = {
+            "template": pinned(record),
+            "cache": False,
+            "trigger": {"type": "Reproduction"},
+            "reproduces": known["name"],
+        }
+        made = create_run(cluster, namespace, run_name(f"{made_by['name']}-again"), spec)
+        name = str(made["metadata"]["name"])
+        print(f"trainingrun/{name} created", file=sys.stderr)
+        ended = follow(cluster, namespace, name, uid=str(made["metadata"]["uid"]), log=False)
+    if dig(ended, "status", "phase") == "Failed":
+        raise CommandError(f"{name} failed: modelberth run describe {name}")
+    print(comparison(ended))
+    return 0
+
+
+def pinned(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The template of a run with exactly what it used: versions instead of aliases, and the image by its digest."""
+    inputs = record["inputs"]
+    template = dict(record["template"])
+    template["package"] = {"version": inputs["package"]}
+    for name in ("dataset", "evaluation"):
+        if inputs.get(name):
+            folder = inputs.get(f"{name}Folder")
+            template[name] = {"version": inputs[name], **({"folder": folder} if folder else {})}
+    repository, at, digest = str(record.get("imageDigest") or "").rpartition("@")
+    if at and digest.startswith("sha256:"):  # what a registry of images can be asked for
+        template["image"] = f"{repository.removeprefix('docker-pullable://')}@{digest}"
+    return template
+
+
+def comparison(run: Mapping[str, Any]) -> str:
+    """What came out beside what was to come out."""
+    status = run["status"]
+    wanted = status.get("reproduction") or {}
+    same = "the same content, byte by byte" if wanted.get("sameDigest") else "other content"
+    lines = [
+        f"{wanted.get('version')}: {same}",
+        f"  recorded    {wanted.get('digest')}",
+        f"  reproduced  {wanted.get('output')}",
+    ]
+    then, now = wanted.get("metrics") or {}, status.get("metrics") or {}
+    rows = [
+        [name, _number(then.get(name)), _number(now.get(name)), _same(then, now, name)]
+        for name in sorted({*then, *now})
+    ]
+    return "\n".join([*lines, "", table(["METRIC", "RECORDED", "REPRODUCED", ""], rows)] if rows else lines)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+def _same(then: Mapping[str, float], now: Mapping[str, float], name: str) -> str:
+    return "same" if name in then and then[name] == now.get(name) else "differs"

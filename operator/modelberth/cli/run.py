@@ -1,0 +1,116 @@
+"""Look at training runs.
+
+describe NAME   everything about a run: inputs, outputs, files, metrics, phases, the end of its log
+follow NAME     its phases and its output until it has ended; the exit code is the run's
+get NAME DIR    its files: log, packages, artifacts, _results.json, and its data if it keeps that
+list            the runs of the namespace
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from modelberth.cli.arguments import add_place, add_workers
+from modelberth.cli.cluster import Cluster
+from modelberth.cli.errors import CommandError
+from modelberth.cli.following import why_of
+from modelberth.cli.run_description import describe
+from modelberth.cli.run_files import get_files
+from modelberth.cli.run_records import Run, find_run
+from modelberth.cli.session import Place
+from modelberth.cli.tables import table
+from modelberth.cli.train import follow_to_code
+from modelberth.domain.objects import dig
+from modelberth.runtime.resources import TRAINING_RUNS, Object
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    for name, (action, summary) in _ACTIONS.items():
+        part = actions.add_parser(name, help=summary, description=summary)
+        if name != "list":
+            part.add_argument("name", metavar="NAME", help="the TrainingRun")
+        if name == "get":
+            part.add_argument("folder", metavar="DIR", help="made by this command")
+            add_workers(part)
+        if name in ("describe", "get"):
+            part.add_argument("--uid", help="of several runs that had the name: this one (default: the last)")
+        if name in ("describe", "list"):
+            part.add_argument("-o", "--output", choices=("json",), help="print JSON instead")
+        if name == "list":
+            part.add_argument("--pipeline", metavar="NAME", help="only runs of this TrainingPipeline")
+        add_place(part)
+        part.set_defaults(action=action)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what the action says."""
+    place = Place.of(arguments)
+    with place.connect() as cluster:
+        action: Callable[[argparse.Namespace, Cluster, Place, str], int] = arguments.action
+        return action(arguments, cluster, place, place.namespace or cluster.namespace)
+
+
+def _describe(arguments: argparse.Namespace, cluster: Cluster, place: Place, namespace: str) -> int:
+    found = find_run(cluster, place, namespace, arguments.name, uid=arguments.uid)
+    if arguments.output == "json":
+        print(json.dumps({"object": found.object, "record": found.record}, indent=2, ensure_ascii=False))
+    else:
+        print(describe(found))
+    return 0
+
+
+def _follow(arguments: argparse.Namespace, cluster: Cluster, _: Place, namespace: str) -> int:
+    found = cluster.get(TRAINING_RUNS, namespace, arguments.name)
+    if found is None:
+        raise CommandError(f"there is no TrainingRun {arguments.name} in namespace {namespace}")
+    return follow_to_code(cluster, namespace, found)
+
+
+def _get(arguments: argparse.Namespace, cluster: Cluster, place: Place, namespace: str) -> int:
+    found: Run = find_run(cluster, place, namespace, arguments.name, uid=arguments.uid)
+    print(
+        get_files(cluster, place, namespace, found, arguments.folder, workers=arguments.workers, quiet=arguments.quiet)
+    )
+    return 0
+
+
+def _list(arguments: argparse.Namespace, cluster: Cluster, _: Place, namespace: str) -> int:
+    wanted = arguments.pipeline
+    found = [
+        each
+        for each in cluster.list(TRAINING_RUNS, namespace)
+        if wanted is None or wanted in (dig(each, "spec", "pipeline"), dig(each, "status", "pipeline"))
+    ]
+    rows = [_row(each) for each in sorted(found, key=lambda each: str(dig(each, "metadata", "creationTimestamp")))]
+    if arguments.output == "json":
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+    elif rows:
+        print(table([name.upper() for name in rows[0]], [list(map(str, row.values())) for row in rows]))
+    else:
+        print(f"no training runs in namespace {namespace}")
+    return 0
+
+
+def _row(each: Object) -> Mapping[str, str]:
+    status = each.get("status") or {}
+    fields: Iterable[tuple[str, Any]] = (
+        ("run", dig(each, "metadata", "name")),
+        ("pipeline", status.get("pipeline") or dig(each, "spec", "pipeline")),
+        ("phase", status.get("phase") or "Waiting"),
+        ("version", status.get("version")),
+        ("started", status.get("startedAt")),
+        ("ended", status.get("finishedAt")),
+        ("why", "" if status.get("phase") == "Succeeded" else why_of(each)[:80]),
+    )
+    return {name: str(value or "") for name, value in fields}
+
+
+_ACTIONS = {
+    "describe": (_describe, "show everything about a run"),
+    "follow": (_follow, "show a run's phases and output until it has ended"),
+    "get": (_get, "bring a run's files into a folder"),
+    "list": (_list, "list the runs of the namespace"),
+}
