@@ -47,9 +47,11 @@ from modelberth.runtime.resources import (
     MODEL_DEPLOYMENTS,
     NAMESPACES,
     POD_TEMPLATES,
+    PODS,
     REGISTERED_MODELS,
     REPLICA_SETS,
     SERVICES,
+    TRAINING_RUNS,
     Key,
     Object,
     Resource,
@@ -70,6 +72,7 @@ _LABELS = {
     REPLICA_SETS: _MANAGED,
     SERVICES: _MANAGED,
     CONTROLLER_REVISIONS: _MANAGED,
+    PODS: {names.LABEL_COMPONENT: names.COMPONENT_TRAINING},
     POD_TEMPLATES: {names.LABEL_TEMPLATE: names.TEMPLATE_ALLOWED},
 }
 WATCHES = tuple(Watch(resource, _LABELS.get(resource, {})) for resource in wiring.WATCHED)
@@ -218,6 +221,7 @@ class _Operator:
                 clock=clock,
             ),
             metrics=metrics.alias_moves,
+            run_metrics=metrics.runs,
             surroundings=self._surroundings,
         )
         self._workers = Workers(
@@ -326,6 +330,7 @@ class _Operator:
         return self._keeper.bundle + ("" if store_ca is None else f"\n{store_ca.read_text()}")
 
     def _trust_changed(self) -> None:
-        """Every namespace with ModelDeployments gets the new bundle."""
-        for namespace in {obj["metadata"]["namespace"] for obj in self._cache.list(MODEL_DEPLOYMENTS)}:
+        """Every namespace with pods of ours gets the new bundle."""
+        asking = (*self._cache.list(MODEL_DEPLOYMENTS), *self._cache.list(TRAINING_RUNS))
+        for namespace in {obj["metadata"]["namespace"] for obj in asking}:
             self._queue.add((mapping.TRUST, Key(namespace, "")))

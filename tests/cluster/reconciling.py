@@ -79,6 +79,9 @@ class NoMetrics:
     def patched(self, *move):
         pass
 
+    def ended(self, status, reason):
+        pass
+
 
 @dataclass
 class Operator:
@@ -100,6 +103,7 @@ class Operator:
             clock=SystemClock(),
             progress=NoProgress(),
             metrics=NoMetrics(),
+            run_metrics=NoMetrics(),
             surroundings=lambda: Surroundings(self.loader_image, "https://registry", "CA"),
         )
 

@@ -95,6 +95,7 @@ class World:
             clock=self.clock,
             progress=_Progress(process, self),
             metrics=_NoMetrics(),
+            run_metrics=_NoMetrics(),
             surroundings=lambda: around,
         )
         self.processes.append(process)
@@ -239,6 +240,9 @@ class _Recorder:
 
 class _NoMetrics:
     def observed(self, namespace: str, model: str, alias: str, version: str) -> None:
+        """Nobody counts here."""
+
+    def ended(self, status: str, reason: str) -> None:
         """Nobody counts here."""
 
     def patched(self, namespace: str, model: str, alias: str, version: str) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from modelberth.api import names
 from modelberth.domain.content_version import collection_of
 from modelberth.domain.objects import Object, condition, dig, is_deleting, is_ready, label, name_of, namespace_of
+from modelberth.reconcile import training_mapping
 from modelberth.runtime.cache import Cache
 from modelberth.runtime.families import FAMILIES, MODEL_FAMILY, ContentFamily
 from modelberth.runtime.resources import (
@@ -19,6 +20,7 @@ from modelberth.runtime.resources import (
     REGISTERED_MODELS,
     REPLICA_SETS,
     SERVICES,
+    TRAINING_RUNS,
     TRANSFER_SESSIONS,
     Key,
     Resource,
@@ -28,6 +30,8 @@ Work = tuple[str, Key]
 """(reconciler name, key)"""
 
 TRUST = "registry-trust"
+_WITH_LOADERS = frozenset({MODEL_DEPLOYMENTS, TRAINING_RUNS})
+"""Their pods ask the registry."""
 
 
 def add_indexes(cache: Cache) -> None:
@@ -40,6 +44,7 @@ def add_indexes(cache: Cache) -> None:
     cache.add_index(MODEL_DEPLOYMENTS, "template", _template_named_by)
     for owned in (REPLICA_SETS, CONTROLLER_REVISIONS):
         cache.add_index(owned, "deployment", lambda obj: [label(obj, names.LABEL_DEPLOYMENT) or ""])
+    training_mapping.add_indexes(cache)
 
 
 def versions_named_by(owner: Object) -> set[str]:
@@ -55,7 +60,10 @@ def work_for(resource: Resource, old: Object | None, new: Object | None, cache: 
     if obj is None:
         return set()
     rule = _RULES.get(resource)
-    return set(rule(old, new, obj, cache)) if rule else set()
+    work = set(training_mapping.work_for(resource, old, new, obj, cache))
+    if resource in _WITH_LOADERS and (old is None or new is None):
+        work.add((TRUST, Key(namespace_of(obj), "")))
+    return work | set(rule(old, new, obj, cache)) if rule else work
 
 
 def moved_aliases(old: Object | None, new: Object | None) -> Iterator[tuple[str, str]]:
@@ -120,8 +128,6 @@ def _of_deployment(old: Object | None, new: Object | None, obj: Object, cache: C
     for state in (old, new):
         if state is not None:
             yield REGISTERED_MODELS.plural, Key(namespace, str(dig(state, "spec", "model")))
-    if old is None or new is None:
-        yield TRUST, Key(namespace, "")
 
 
 def _of_owned(old: Object | None, new: Object | None, obj: Object, cache: Cache) -> Iterator[Work]:

@@ -11,7 +11,7 @@ from modelberth.domain.model_deployment import Surroundings
 from modelberth.reconcile.base import DONE, Result
 from modelberth.runtime.cache import Cache
 from modelberth.runtime.kube import KubeApi
-from modelberth.runtime.resources import CONFIG_MAPS, MODEL_DEPLOYMENTS, Key
+from modelberth.runtime.resources import CONFIG_MAPS, MODEL_DEPLOYMENTS, TRAINING_RUNS, Key
 
 REPAIR_SECONDS = 600.0
 """Seconds until the ConfigMap is applied again: nobody watches it, and without it no new pod there starts."""
@@ -26,8 +26,8 @@ class RegistryTrustReconciler:
         self._surroundings = surroundings
 
     async def reconcile(self, key: Key) -> Result:
-        """Apply the ConfigMap where ModelDeployments are."""
-        if not self._cache.list(MODEL_DEPLOYMENTS, key.namespace):
+        """Apply the ConfigMap where ModelDeployments or TrainingRuns are: their pods ask the registry."""
+        if not any(self._cache.list(resource, key.namespace) for resource in (MODEL_DEPLOYMENTS, TRAINING_RUNS)):
             return DONE
         around = self._surroundings()
         body = workloads.registry_config_map(key.namespace, url=around.registry_url, ca_bundle=around.ca_bundle)

@@ -14,6 +14,9 @@ from modelberth.reconcile.mapping import Work
 from modelberth.reconcile.model_deployment import ModelDeploymentReconciler, ProgressPort, RolloutMetrics
 from modelberth.reconcile.registered_model import RegisteredModelReconciler
 from modelberth.reconcile.registry_trust import RegistryTrustReconciler
+from modelberth.reconcile.training_lookup import RunMetrics
+from modelberth.reconcile.training_pipeline import TrainingPipelineReconciler
+from modelberth.reconcile.training_run import TrainingRunReconciler
 from modelberth.reconcile.transfer_session import TransferSessionReconciler
 from modelberth.runtime.cache import Cache
 from modelberth.runtime.clock import Clock
@@ -25,9 +28,12 @@ from modelberth.runtime.resources import (
     MODEL_DEPLOYMENTS,
     OWN_KINDS,
     POD_TEMPLATES,
+    PODS,
     REGISTERED_MODELS,
     REPLICA_SETS,
     SERVICES,
+    TRAINING_PIPELINES,
+    TRAINING_RUNS,
     TRANSFER_SESSIONS,
     Resource,
 )
@@ -35,6 +41,7 @@ from modelberth.store.port import StorePort
 
 WATCHED: tuple[Resource, ...] = (
     *OWN_KINDS,
+    PODS,
     POD_TEMPLATES,
     DEPLOYMENTS,
     REPLICA_SETS,
@@ -69,6 +76,7 @@ def build(
     clock: Clock,
     progress: ProgressPort,
     metrics: RolloutMetrics,
+    run_metrics: RunMetrics,
     surroundings: Callable[[], Surroundings],
 ) -> Wiring:
     """Make all reconcilers over one cache; registers the cache's indexes, so it must still be empty."""
@@ -93,6 +101,17 @@ def build(
             clock=clock,
             progress=progress,
             metrics=metrics,
+            surroundings=surroundings,
+        ),
+        TRAINING_PIPELINES: TrainingPipelineReconciler(kube=kube, cache=cache, recorder=recorder, clock=clock),
+        TRAINING_RUNS: TrainingRunReconciler(
+            kube=kube,
+            cache=cache,
+            store=store,
+            recorder=recorder,
+            clock=clock,
+            progress=progress,
+            metrics=run_metrics,
             surroundings=surroundings,
         ),
         TRANSFER_SESSIONS: TransferSessionReconciler(kube=kube, cache=cache, clock=clock),

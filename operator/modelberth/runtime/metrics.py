@@ -76,6 +76,7 @@ class Metrics:
         )
         self.queue = QueueMetrics(registry)
         self.alias_moves = AliasMoves(registry, clock=clock)
+        self.runs = Runs(registry)
 
     def request_done(self, method: str, host: str, code: str) -> None:
         """An answer of the API server; see `http_session.Observer`."""
@@ -188,3 +189,16 @@ class AliasMoves:
         heard = self._heard.get((namespace, model, alias))
         if heard is not None and heard[0] == version:
             self._seconds.observe(self._clock.monotonic() - heard[1])
+
+
+class Runs:
+    """How many training runs ended, and how."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._ended = Counter(
+            "modelberth_training_runs_ended_total", "Training runs that ended", ["status", "reason"], registry=registry
+        )
+
+    def ended(self, status: str, reason: str) -> None:
+        """A run ended: Succeeded, Failed or Skipped, and why, in one CamelCase word."""
+        self._ended.labels(status, reason).inc()

@@ -22,7 +22,7 @@ from modelberth.domain.training.plan import (
 )
 from modelberth.domain.training.pod import Attempt, attempt_of, is_ours, pod_name, render
 from modelberth.domain.training.pod_state import PodState, Stage
-from modelberth.domain.training.start import cancelled
+from modelberth.domain.training.start import cancelled, ended
 from modelberth.domain.training.template import Settled
 from modelberth.domain.verdicts import Standing, Verdict, waiting
 
@@ -89,9 +89,7 @@ def is_over(run: Object, pod: Object | None, *, now: datetime) -> bool:
 def decide(seen: Observed, *, now: datetime) -> Plan:
     """The next step of the run."""
     if seen.replaced_by is not None:
-        ending = cancelled(seen.replaced_by)
-        verdict = Verdict("Failed", Standing.STALLED, ending.reason, ending.message)
-        return Plan(verdict, {}, _running(seen.own_pod, *seen.strays), ending=ending)
+        return ended(cancelled(seen.replaced_by), delete=_running(seen.own_pod, *seen.strays))
     if seen.own_pod is None:
         return _without_pod(seen, now)
     state = pod_state.read(seen.own_pod, now=now)
@@ -186,10 +184,9 @@ def _failed(seen: Observed, trouble: Trouble, now: datetime) -> Plan:
 
 
 def _end(seen: Observed, trouble: Trouble, now: datetime) -> Plan:
-    verdict = Verdict("Failed", Standing.STALLED, trouble.reason, trouble.message)
     changes = {"attempts": with_failure(seen.run, _entry(seen, trouble, now))}
     ending = Ending("Failed", trouble.reason, trouble.message)
-    return Plan(verdict, changes, _running(seen.own_pod, *seen.strays), ending=ending)
+    return ended(ending, changes, _running(seen.own_pod, *seen.strays))
 
 
 def _going(seen: Observed, pod: Object, state: PodState) -> Plan:

@@ -1,6 +1,6 @@
 """The start of a run: its inputs are found once and written down, before anything of it exists."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -57,6 +57,9 @@ class Pinned:
 
 def decide(observed: Observed, *, now: datetime) -> Pinned | Plan:
     """What the run is to be; or why it is not to be yet, or never."""
+    successor = replaced_by(observed.run, observed.pipeline, observed.siblings)
+    if successor is not None:
+        return ended(cancelled(successor))
     holder = waits_for(observed.run, observed.pipeline, observed.siblings)
     if holder is not None:
         message = f"the pipeline's concurrency is Forbid, and run {holder} is active: it starts when that one has ended"
@@ -126,13 +129,18 @@ def cancelled(successor: str) -> Ending:
     return Ending("Failed", reasons.CANCELLED, f"run {successor} is newer, and the pipeline's concurrency is Replace")
 
 
+def ended(ending: Ending, changes: Mapping[str, Any] | None = None, delete: tuple[Object, ...] = ()) -> Plan:
+    """The plan of a run that fails."""
+    verdict = Verdict("Failed", Standing.STALLED, ending.reason, ending.message)
+    return Plan(verdict, changes or {}, delete, ending=ending)
+
+
 def _unresolved(observed: Observed, template: TrainingTemplate | None, missing: Unresolved, now: datetime) -> Plan:
     deadline = template.start_deadline_seconds if template else _DEFAULT_START_DEADLINE
     created = next(timestamps(dig(observed.run, "metadata", "creationTimestamp")), now)
     left = (created + timedelta(seconds=deadline) - now).total_seconds()
     if missing.is_final or left <= 0:
-        verdict = Verdict("Failed", Standing.STALLED, missing.reason, missing.message)
-        return Plan(verdict, ending=Ending("Failed", missing.reason, missing.message))
+        return ended(Ending("Failed", missing.reason, missing.message))
     return _wait(waiting(missing.reason, missing.message), min(left, LOOK_AGAIN))
 
 

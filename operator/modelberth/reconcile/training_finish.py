@@ -1,0 +1,217 @@
+"""The end of a run, step by step: version record, ModelVersion, key, run record. Each may be done again.
+
+The version's record knows the run's uid, so that a run that comes here twice finds the number that it has; the run's
+record is written once, and what it says is what the status says.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from modelberth.api import names
+from modelberth.api.conditions import timestamp
+from modelberth.content.collections import artifact
+from modelberth.content.errors import FormatError
+from modelberth.content.versions import object_name, split_object_name
+from modelberth.domain.objects import Object, dig, name_of, namespace_of, uid_of
+from modelberth.domain.rollouts import PhaseProgress
+from modelberth.domain.training import outcome, pod_state, reasons
+from modelberth.domain.training.inputs import Inputs
+from modelberth.domain.training.plan import Ending, Told, failures_of
+from modelberth.domain.training.template import Settled
+from modelberth.reconcile.base import Recorder
+from modelberth.runtime.cache import Cache
+from modelberth.runtime.errors import AlreadyExists
+from modelberth.runtime.kube import KubeApi
+from modelberth.runtime.resources import MODEL_VERSIONS
+from modelberth.store.port import StorePort
+from modelberth.store.run_types import AttemptRecord, KeyRecord, RunId, RunRecord
+from modelberth.store.types import NewVersion, Space, VersionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """What is known of a run that ends.
+
+    Attributes:
+        run: the TrainingRun.
+        ending: how it ends; a success has no version yet.
+        inputs: what went in; None for a run that never started.
+        settled: what was executed; None likewise.
+        key: of the run, in hex; empty for a run that never started.
+        attempt: the last attempt's record, if it left one.
+        pod: the last attempt's pod, if it is there.
+    """
+
+    run: Object
+    ending: Ending
+    inputs: Inputs | None = None
+    settled: Settled | None = None
+    key: str = ""
+    attempt: AttemptRecord | None = None
+    pod: Object | None = None
+
+
+class Finisher:
+    """Writes down how runs ended, and makes their versions."""
+
+    def __init__(self, *, kube: KubeApi, cache: Cache, store: StorePort, recorder: Recorder) -> None:
+        self._kube = kube
+        self._cache = cache
+        self._store = store
+        self._recorder = recorder
+
+    async def finish(self, space: Space, final: Final, *, now: datetime) -> tuple[Told, dict[str, Any]]:
+        """How the run ended, for ever, and what its status says besides.
+
+        A run that has a record already ended as that says, whatever it would come to now.
+        """
+        held = await self._store.run_record(space, run_id(final.run))
+        changes: dict[str, Any] = {}
+        if dig(final.run, "spec", "reproduces") and final.attempt is not None:
+            changes["reproduction"] = await self._comparison(space, final.run, final.attempt)
+        if held is None:
+            ending = await self._made(space, final)
+            held = await self._store.finish_run(space, _record(replace(final, ending=ending), now))
+        return told(held), changes
+
+    async def _made(self, space: Space, final: Final) -> Ending:
+        """The ending with the version that the run made."""
+        if final.ending.status != "Succeeded" or dig(final.run, "spec", "reproduces"):
+            return final.ending
+        assert final.inputs is not None  # noqa: S101 - a run without inputs has no pod
+        try:
+            record = await self._reserve(space, final)
+        except FormatError as error:
+            return Ending("Failed", reasons.BAD_OUTPUT, f"no version can be made: {error}")
+        name = object_name(final.inputs.artifact, record.version)
+        await self._create(final.run, name, record)
+        known = await self._store.run_of_key(space, final.key)
+        gone = known if known is not None and self._is_gone(final.run, known.version) else None
+        await self._store.remember_key(space, KeyRecord(final.key, run_id(final.run), name), instead_of=gone)
+        return replace(final.ending, version=name, message=final.ending.message or f"made {name}")
+
+    async def _reserve(self, space: Space, final: Final) -> VersionRecord:
+        inputs, settled, attempt = final.inputs, final.settled, final.attempt
+        assert inputs and settled and attempt and attempt.output  # noqa: S101, PT018 - what a success is made of
+        digest = pod_state.image_digest(final.pod)
+        new = NewVersion(
+            artifact(inputs.artifact),
+            digest=attempt.output,
+            created_by=_CREATED_BY,
+            versioning="Semantic",
+            spec=outcome.version_spec(final.run, inputs, settled, told(attempt), image_digest=digest),
+        )
+        uid = uid_of(final.run)
+        reserved = await self._store.reserve_minor(space, new, major=inputs.major, base=inputs.base, run_uid=uid)
+        return reserved.record
+
+    async def _create(self, run: Object, name: str, record: VersionRecord) -> None:
+        """The version's object. One that says the same is there because an answer was lost."""
+        pipeline = dig(run, "status", "pipeline")
+        body: Object = {
+            "apiVersion": names.API_VERSION,
+            "kind": "ModelVersion",
+            "metadata": {
+                "name": name,
+                "namespace": namespace_of(run),
+                "labels": {names.LABEL_RUN: name_of(run)} | ({names.LABEL_PIPELINE: pipeline} if pipeline else {}),
+            },
+            "spec": {
+                "artifact": record.collection.name,
+                "version": record.version,
+                "digest": record.digest,
+                "source": {"pushed": {}},
+                **record.spec,
+            },
+        }
+        try:
+            self._cache.observe(await self._kube.create(MODEL_VERSIONS, namespace_of(run), body))
+        except AlreadyExists:
+            there = await self._kube.get(MODEL_VERSIONS, namespace_of(run), name)
+            if dig(there, "spec", "digest") != record.digest:
+                message = f"ModelVersion {name} is somebody else's object; its number and content are this run's"
+                self._recorder.event(run, "Warning", "NameTaken", message)
+
+    def _is_gone(self, run: Object, version: str) -> bool:
+        return self._cache.get(MODEL_VERSIONS, namespace_of(run), version) is None
+
+    async def _comparison(self, space: Space, run: Object, attempt: AttemptRecord) -> dict[str, Any] | None:
+        name = str(dig(run, "spec", "reproduces"))
+        holder, number = split_object_name(name)
+        record = await self._store.version_record(space, artifact(holder), number)
+        if record is None:
+            return None
+        return outcome.reproduction(name, record.digest, record.spec.get("metrics"), told(attempt))
+
+
+_CREATED_BY = "modelberth"
+
+
+def run_id(run: Object) -> RunId:
+    """The run, as the store knows it."""
+    return RunId(name_of(run), uid_of(run))
+
+
+def told(record: AttemptRecord | RunRecord) -> Told:
+    """What a record says, for decisions."""
+    return Told(
+        status=record.status,
+        reason=record.reason,
+        message=record.message,
+        version=record.version if isinstance(record, RunRecord) else "",
+        output=record.output,
+        files=record.files,
+        metrics=record.metrics,
+        phases=tuple(PhaseProgress(each.name, each.started_at, each.seconds, each.bytes) for each in record.phases),
+        python=record.python,
+        packages=record.packages,
+        finished_at=record.finished_at,
+    )
+
+
+def _record(final: Final, now: datetime) -> RunRecord:
+    """What the store keeps of the run. Of a run that failed the last attempt's log and files are kept."""
+    run, ending, attempt = final.run, final.ending, final.attempt
+    status = run.get("status") or {}
+    pods = 0 if final.inputs is None or ending.status == "Skipped" else _pods(final)
+    record = RunRecord(
+        run=run_id(run),
+        pipeline=str(dig(run, "spec", "pipeline") or ""),
+        status=ending.status,
+        reason=ending.reason,
+        message=ending.message,
+        version=ending.version,
+        inputs={name: str(value) for name, value in (final.inputs.status() if final.inputs else {}).items()},
+        parameters={str(name): str(value) for name, value in (status.get("parameters") or {}).items()},
+        image=final.inputs.image if final.inputs else "",
+        image_digest=pod_state.image_digest(final.pod),
+        attempts=pods,
+        key=final.key,
+        trigger=str(dig(run, "spec", "trigger", "type") or "Manual"),
+        started_at=str(status.get("startedAt") or ""),
+        finished_at=timestamp(now),
+        results=outcome.results(
+            run, final.inputs, final.settled, ending, files=attempt.files if attempt else None, now=now
+        ),
+        template=status.get("template") or {},
+    )
+    if attempt is None:
+        return record
+    return replace(
+        record,
+        output=attempt.output,
+        files=attempt.files,
+        file_paths=attempt.file_paths,
+        metrics=attempt.metrics,
+        phases=attempt.phases,
+        python=attempt.python,
+        packages=attempt.packages,
+        traceback=attempt.traceback,
+        log_tail=attempt.log_tail,
+    )
+
+
+def _pods(final: Final) -> int:
+    failed = len(failures_of(final.run))
+    return failed + 1
