@@ -9,13 +9,15 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
+from modelberth.api.conditions import timestamp
 from modelberth.lineage.index import Index
 from modelberth.registry.lineage_reader import LineageReader
 from modelberth.registry.problems import unavailable
 from modelberth.store.content_store import ContentStore
 from modelberth.store.types import Space
+from modelberth.store.version_records import utc_now
 
 FRESH_SECONDS = 5.0
 OLD_SECONDS = 60.0
@@ -23,11 +25,6 @@ RECORDS_LIMIT = 500_000
 _PATIENCE_SECONDS = 20.0
 
 log = logging.getLogger(__name__)
-
-
-def utc_now() -> datetime:
-    """The wall time in UTC."""
-    return datetime.now(UTC)
 
 
 class LineageIndexes:
@@ -159,7 +156,7 @@ class KeptIndex:
             await self._reader.catch_up()
         except BaseExceptionGroup as failed:  # of the readers of one page; what stopped the first one stops all
             raise _first(failed) from None
-        self.as_of = as_of.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
+        self.as_of = timestamp(as_of)
         self.whole_at = started
 
 
