@@ -17,6 +17,8 @@ class FakeCluster:
     Attributes:
         refusals: {(method, part of the path): (status, reason, message)}.
         lost_answers: plurals whose next creation happens and is not answered.
+        statuses: plural → statuses that its newest object goes through, one with each reading.
+        logs: pod → what its log says.
         sessions_seen: every TransferSession that was ever created.
     """
 
@@ -27,6 +29,8 @@ class FakeCluster:
         self.refusals = {}
         self.lost_answers = set()
         self.sessions_seen = []
+        self.statuses = {}
+        self.logs = {}
         self.token = "user-token"
         handler = type("Handler", (_Handler,), {"cluster": self})
         self._server = _Server(("127.0.0.1", 0), handler)
@@ -70,6 +74,9 @@ class FakeCluster:
         return bool(session) and session["spec"]["secretHash"] == hashlib.sha256(secret.encode()).hexdigest()
 
 
+_LISTED = ("modelartifacts", "modelversions", "registeredmodels", "modeldeployments", "trainingruns")
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = False
     block_on_close = True
@@ -108,9 +115,15 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_PATCH = do_DELETE = do_PUT = do_GET  # noqa: N815 (http.server's names)
 
     def _get(self, path, _):
-        if path in self.cluster.objects:
-            self._answer(200, self.cluster.objects[path])
-        elif path.rpartition("/")[2] in ("modelartifacts", "modelversions", "registeredmodels", "modeldeployments"):
+        log = re.fullmatch(r"/api/v1/namespaces/ns/pods/([^/]+)/log", path)
+        if log and log[1] in self.cluster.logs:
+            self._answer(200, self.cluster.logs[log[1]])
+        elif path in self.cluster.objects:
+            found = self.cluster.objects[path]
+            if left := self.cluster.statuses.get(path.split("/")[-2]):
+                found["status"] = left.pop(0)
+            self._answer(200, found)
+        elif path.rpartition("/")[2] in _LISTED:
             found = [value for key, value in sorted(self.cluster.objects.items()) if key.rpartition("/")[0] == path]
             self._answer(200, {"items": found, "metadata": {}})
         else:
@@ -124,6 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         if place in self.cluster.objects:
             self._status(409, "AlreadyExists", f"{place} already exists")
             return
+        value["metadata"].setdefault("uid", f"uid-of-{value['metadata']['name']}")
         self.cluster.objects[place] = value
         if path.endswith("/transfersessions"):
             self.cluster.sessions_seen.append(value)

@@ -28,6 +28,7 @@ class FakeRegistry:
         objects: `<hex>/<ulid>` → bytes.
         trees: digest → text; `layouts` likewise, once committed.
         records: artifact → list of (version, digest).
+        answers: path below the namespace, of runs → answer.
         requests: counts by `<METHOD> <kind>`; kinds: resolve, tree, layout, urls, versions, trees, uploads, commits,
             history, info, progress, attempts, object.
         faults: called with (method, kind, path) before each request; returns None, a status to answer, or "break" to
@@ -44,6 +45,7 @@ class FakeRegistry:
         self.records = {}
         self.progress = []
         self.attempts = []
+        self.answers = {}
         self.histories = {}
         self.info = {}
         self.requests = Counter()
@@ -258,6 +260,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.registry.progress.append(json.loads(self._body()))
         self._answer(204)
 
+    def answer_record(self, _, path):
+        if path in self.registry.answers:
+            self._answer(200, self.registry.answers[path])
+        else:
+            self._answer(404, {"error": {"code": "RunNotFound", "message": f"nothing is known of {path}"}})
+
     def post_attempt(self, _, run, number):
         report = json.loads(self._body())
         self.registry.attempts.append((run, int(number), report))
@@ -335,6 +343,7 @@ _ROUTES = [
     (r"/v1/info", "GET", "info", _Handler.about),
     (_NS + r"/progress", "POST", "progress", _Handler.post_progress),
     (_NS + r"/runs/([^/]+)/attempts/(\d+)", "POST", "attempts", _Handler.post_attempt),
+    (_NS + r"/(runs/[^/]+)", "GET", "records", _Handler.answer_record),
     (_OBJECT, "GET", "object", _Handler.get_object),
     (_OBJECT, "PUT", "object", _Handler.put_object),
 ]

@@ -1,0 +1,269 @@
+"""train, run and reproduce: what is made with the user's rights, what is shown while it runs, how it ends."""
+
+import json
+
+import pytest
+
+from modelberth.cli.reproduce import pinned
+from tests.unit.cli.fake_cluster import sessions_left
+from tests.unit.transfer.conftest import content, fill
+
+DIGEST = f"sha256:{7:064x}"
+RECORD = {
+    "run": "housing-1",
+    "uid": "u1",
+    "pipeline": "housing",
+    "status": "Succeeded",
+    "reason": "",
+    "message": "",
+    "version": "price-1.1",
+    "inputs": {
+        "package": "price-1.0",
+        "packageDigest": f"sha256:{1:064x}",
+        "dataset": "housing-v1",
+        "datasetDigest": f"sha256:{2:064x}",
+        "datasetFolder": "train",
+    },
+    "parameters": {"EPOCHS": "10"},
+    "image": "python:3.12-slim",
+    "imageDigest": "",
+    "attempts": 1,
+    "output": DIGEST,
+    "files": None,
+    "filePaths": ["artifacts/curve.csv"],
+    "metrics": {"rmse": 0.5},
+    "phases": [{"name": "Training", "startedAt": "2026-01-31T12:00:00Z", "seconds": 12.5, "bytes": 0}],
+    "python": "3.12.4",
+    "packages": {"numpy": "2.0"},
+    "traceback": [],
+    "logTail": ["epoch 10"],
+    "key": "ab" * 32,
+    "trigger": "Manual",
+    "createdBy": "jane",
+    "startedAt": "2026-01-31T12:00:00Z",
+    "finishedAt": "2026-01-31T12:00:20Z",
+    "results": {"run_summary": {"execution_time": 20}},
+    "template": {
+        "package": {"artifact": "price", "major": 1},
+        "dataset": {"name": "housing", "alias": "latest", "folder": "train"},
+        "image": "python:3.12-slim",
+    },
+}
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """Looking again takes no time."""
+    monkeypatch.setattr("modelberth.cli.following.POLL_SECONDS", 0.01)
+
+
+@pytest.fixture
+def pipeline(cluster):
+    cluster.put("trainingpipelines", "housing", {"image": "python:3.12-slim"})
+
+
+def only_run(cluster):
+    """The run that was made."""
+    [found] = [value for path, value in cluster.objects.items() if "/trainingruns/" in path]
+    return found
+
+
+class TestTrain:
+    def test_a_run_of_the_pipeline_is_made(self, cluster, run, pipeline):
+        """Only what was said stands in its spec; its name goes to stdout."""
+        code, out, err = run("train", "housing", "--env", "EPOCHS=3", "--env", "NAME=a=b", "--no-cache")
+        assert code == 0, err
+        made = only_run(cluster)
+        assert made["spec"] == {"pipeline": "housing", "environment": {"EPOCHS": "3", "NAME": "a=b"}, "cache": False}
+        assert out.strip() == made["metadata"]["name"]
+        assert out.startswith("housing-")
+
+    def test_nothing_said_nothing_set(self, cluster, run, pipeline):
+        """The pipeline decides about the rest."""
+        assert run("train", "housing")[0] == 0
+        assert only_run(cluster)["spec"] == {"pipeline": "housing"}
+
+    @pytest.mark.parametrize("env", ["EPOCHS", "=3", "2X=3", "A-B=3", "X Y=1"])
+    def test_a_parameter_in_another_form(self, run, pipeline, env):
+        """It is wrong usage, said with the form."""
+        code, _, err = run("train", "housing", "--env", env)
+        assert code == 2
+        assert "NAME=VALUE" in err
+
+    def test_a_parameter_twice(self, run, pipeline):
+        """Which one should count?"""
+        assert run("train", "housing", "--env", "A=1", "--env", "A=2")[0] == 2
+
+    def test_no_such_pipeline(self, run, cluster):
+        """Said before a run is made that nobody could start."""
+        code, _, err = run("train", "housing")
+        assert code == 1
+        assert "no TrainingPipeline housing" in err
+
+    @pytest.mark.parametrize(("phase", "code"), [("Succeeded", 0), ("Skipped", 0), ("Failed", 1)])
+    def test_followed_to_its_end(self, cluster, run, pipeline, phase, code):
+        """Phases on stderr as they come, the program's output on stdout, and the run's end as exit code."""
+        pod = {"pod": {"name": "p-0", "uid": "x"}}
+        cluster.statuses["trainingruns"] = [
+            {},
+            {"phase": "Loading", "progress": {"bytes": 1024, "total": 2048}, **pod},
+            {"phase": "Training", **pod},
+            *[{"phase": "Training", **pod}] * 30,
+            {"phase": phase, "version": "price-1.1", "reason": "R", "message": "why it ended", **pod},
+        ]
+        cluster.logs["p-0"] = (
+            b"2026-01-31T12:00:00.1Z epoch 1\n2026-01-31T12:00:00.2Z \xc3\xa9\n2026-01-31T12:00:00.3Z 2026 is a year\n"
+        )
+        found, out, err = run("train", "housing", "--follow")
+        assert found == code
+        assert out == "epoch 1\né\n2026 is a year\n"  # once, although it is read again and again
+        assert "Loading 1.0 KiB of 2.0 KiB\nTraining" in err
+        assert f"{phase} price-1.1" in err
+        assert "why it ended" in err
+
+    def test_deleted_while_it_is_followed(self, cluster, run, pipeline):
+        """Not waited for until the end of time, nor taken for its namesake."""
+        path = "/apis/modelberth.io/v1alpha1/namespaces/ns/trainingruns/r"
+        cluster.refusals = {("GET", path): (404, "NotFound", "gone")}
+        code, _, err = run("train", "housing", "--name", "r", "--follow")
+        assert code == 1
+        assert "was deleted" in err
+
+
+class TestRuns:
+    def test_a_finished_run_from_its_record(self, cluster, registry, run):
+        """Everything about it, although its object is gone; by the right to what runs left."""
+        registry.answers["runs/housing-1"] = {**RECORD, "files": DIGEST}
+        code, out, err = run("run", "describe", "housing-1")
+        assert code == 0, err
+        for part in (
+            "its object was deleted",
+            "Succeeded",
+            "price-1.1",
+            "housing-v1#train",
+            "EPOCHS:",
+            "rmse:",
+            "training:     12.5 s",
+            "artifacts/curve.csv",
+            "epoch 10",
+            "took:         20.0 s",
+        ):
+            assert part in out
+        assert cluster.sessions_seen[-1]["spec"]["family"] == "runs"
+        assert sessions_left(cluster) == []
+
+    def test_a_run_that_goes_on_from_its_object(self, cluster, run):
+        """What its status says so far."""
+        status = {"phase": "Waiting", "conditions": [{"type": "Ready", "reason": "NoData", "message": "no housing"}]}
+        cluster.put("trainingruns", "housing-2", {"pipeline": "housing"}, status)
+        out = run("run", "describe", "housing-2")[1]
+        assert "Waiting" in out
+        assert "NoData: no housing" in out
+
+    def test_nobody_knows_it(self, run, cluster):
+        """An error with the name."""
+        code, _, err = run("run", "describe", "nobody")
+        assert code == 1
+        assert "no run nobody" in err
+
+    def test_json(self, cluster, registry, run):
+        """Object and record, for programs."""
+        registry.answers["runs/housing-1"] = RECORD
+        assert json.loads(run("run", "describe", "housing-1", "-o", "json")[1]) == {"object": None, "record": RECORD}
+
+    def test_listed(self, cluster, run):
+        """All of the namespace, or of one pipeline."""
+        cluster.put("trainingruns", "a-1", {"pipeline": "a"}, {"phase": "Succeeded", "version": "price-1.1"})
+        cluster.put("trainingruns", "b-1", {"pipeline": "b"}, {"phase": "Failed", "reason": "R", "message": "m"})
+        assert [row["run"] for row in json.loads(run("run", "list", "-o", "json")[1])] == ["a-1", "b-1"]
+        out = run("run", "list", "--pipeline", "b")[1]
+        assert "b-1" in out
+        assert "R: m" in out
+        assert "a-1" not in out
+
+    def test_files(self, cluster, registry, run, tmp_path):
+        """Log, packages and artifacts, the results, and the data where the run keeps it; a full folder is kept."""
+        files = {"log.txt": b"epoch 10\n", "artifacts/a.txt": b"1"}
+        digest = run("push", fill(tmp_path / "files", files), "--artifact", "x", "-q")[1].split()[1]
+        data = run("push", fill(tmp_path / "data", {"train/rows.csv": b"1"}), "--artifact", "y", "-q")[1].split()[1]
+        record = {**RECORD, "files": digest, "template": {"saveTrainingData": True}}
+        record["inputs"] = {**RECORD["inputs"], "datasetDigest": data}
+        registry.answers["runs/housing-1"] = record
+        code, out, err = run("run", "get", "housing-1", tmp_path / "out", "-q")
+        assert code == 0, err
+        assert out.strip() == str(tmp_path / "out")
+        assert sorted(content(tmp_path / "out")) == [
+            "_results.json",
+            "artifacts/a.txt",
+            "data_directory/rows.csv",
+            "log.txt",
+        ]
+        assert json.loads((tmp_path / "out" / "_results.json").read_text()) == RECORD["results"]
+        families = [session["spec"].get("family") for session in cluster.sessions_seen]
+        assert families[-2:] == ["runs", "datasets"]
+        assert run("run", "get", "housing-1", tmp_path / "out")[0] == 1
+        assert sorted(path.name for path in tmp_path.iterdir() if "partial" in path.name) == []
+
+    def test_files_of_a_run_that_goes_on(self, cluster, run, tmp_path):
+        """There are none yet."""
+        cluster.put("trainingruns", "housing-2", {"pipeline": "housing"}, {"phase": "Training"})
+        code, _, err = run("run", "get", "housing-2", tmp_path / "out")
+        assert code == 1
+        assert "has not ended" in err
+
+
+class TestReproduce:
+    @pytest.fixture
+    def known(self, registry):
+        made_by = {"name": "housing-1", "uid": "u1", "recorded": True}
+        registry.questions = lambda path: (200, {"name": "price-1.1", "run": made_by})
+        registry.answers["runs/housing-1"] = RECORD
+
+    def test_the_same_run_again(self, cluster, run, known):
+        """Pinned inputs, no skipping, and a comparison of content and metrics."""
+        compared = {"version": "price-1.1", "digest": DIGEST, "output": DIGEST, "sameDigest": True}
+        cluster.statuses["trainingruns"] = [
+            {"phase": "Training"},
+            {"phase": "Succeeded", "reproduction": {**compared, "metrics": {"rmse": 0.5}}, "metrics": {"rmse": 0.6}},
+        ]
+        code, out, err = run("reproduce", "price-1.1")
+        assert code == 0, err
+        spec = only_run(cluster)["spec"]
+        assert spec == {
+            "template": {
+                "package": {"version": "price-1.0"},
+                "dataset": {"version": "housing-v1", "folder": "train"},
+                "image": "python:3.12-slim",
+            },
+            "cache": False,
+            "trigger": {"type": "Reproduction"},
+            "reproduces": "price-1.1",
+        }
+        assert "price-1.1: the same content, byte by byte" in out
+        assert [line.split() for line in out.splitlines()[-1:]] == [["rmse", "0.5", "0.6", "differs"]]
+
+    def test_a_failure(self, cluster, run, known):
+        """There is nothing to compare."""
+        cluster.statuses["trainingruns"] = [{"phase": "Failed"}]
+        assert run("reproduce", "price-1.1")[0] == 1
+
+    @pytest.mark.parametrize("made_by", [None, {"name": "x", "recorded": False}])
+    def test_a_version_that_no_run_made(self, registry, run, cluster, made_by):
+        """Nobody knows how to repeat a push."""
+        registry.questions = lambda path: (200, {"name": "price-1.0", "run": made_by})
+        code, _, err = run("reproduce", "price-1.0")
+        assert code == 1
+        assert "was not made by a training run" in err
+
+    @pytest.mark.parametrize(
+        ("seen", "image"),
+        [
+            ("docker.io/library/python@sha256:ab", "docker.io/library/python@sha256:ab"),
+            ("docker-pullable://x/y@sha256:ab", "x/y@sha256:ab"),
+            ("sha256:ab", "python:3.12-slim"),
+            ("", "python:3.12-slim"),
+        ],
+    )
+    def test_the_image_by_its_digest(self, seen, image):
+        """Where the node knew one that can be asked for."""
+        assert pinned({**RECORD, "imageDigest": seen})["image"] == image
