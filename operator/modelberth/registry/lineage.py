@@ -9,7 +9,7 @@ from modelberth.lineage.nodes import NodeId, model_version
 from modelberth.lineage.runs import in_order, runs_with
 from modelberth.lineage.timeline import at_time, timeline
 from modelberth.lineage.walk import Direction, walk
-from modelberth.registry.access import Access, RecordReader
+from modelberth.registry.access import Access, RecordReader, RunReader
 from modelberth.registry.lineage_answers import alias_span, ending, graph_answer, run_entry
 from modelberth.registry.lineage_description import describe
 from modelberth.registry.lineage_models import Deployed, Endings, LineageDescription, LineageGraph, RunList
@@ -76,15 +76,15 @@ async def description(
 @router.get("/lineage/endings")
 async def endings(
     ns: Namespace,  # noqa: ARG001 - in access
-    access: RecordReader,
+    access: RunReader,
     name: Annotated[str, Query(max_length=253)],
     fresh: Fresh = False,  # noqa: FBT002 - a query parameter has a name
 ) -> Endings:
     """How the runs ended that have this name, that made the version of this name, or that belong to this pipeline.
 
-    The ten last ones, the last one first. None is no error: what has not ended is not on record.
+    The ten last ones, the last one first. None is no error: what has not ended is not on record. For who may read what
+    runs left: tracebacks and logs quote the program's data.
     """
-    access.check_all()
     kept = await access.backend.lineage.of(access.space, fresh=fresh)
     found = [await access.store.run_record(access.space, run) for run in _runs_of(kept.index, name)]
     runs = [ending(record) for record in found if record is not None]

@@ -309,6 +309,13 @@ class TestWhy:
         assert (code, "alias prices:production" in out) == (0, True)
         assert "jane cannot" in err
 
+    def test_without_the_right_to_read_what_runs_left(self, cluster, run):
+        """The objects are told, and that records are not looked at."""
+        cluster.put("trainingruns", "run-2", {}, {"phase": "Failed"})
+        cluster.refusals["POST", "/transfersessions"] = (403, "Forbidden", "jane cannot get trainingruns/content")
+        code, out, err = run("why", "run-2")
+        assert (code, "TrainingRun run-2: Failed" in out, "not looked at" in err) == (0, True, True)
+
     def test_nobody(self, cluster, run):
         """Is an error."""
         code, _, err = run("why", "nobody")

@@ -213,6 +213,16 @@ class TestEndings:
         ]
         assert (await ask("lineage/endings", name="nobody"))[1]["runs"] == []
 
+    async def test_who_may_ask(self, world, space):
+        """Who may read what runs left: to read models is not enough for tracebacks and logs."""
+        query = {"params": {"name": "run-0"}}
+        async with world.client(**add_session(world, "Pull")) as http:
+            assert (await http.get(f"{TEAM}/lineage/endings", **query)).status_code == 403
+        world.kube.allowed = lambda spec: spec["resourceAttributes"]["resource"] != "trainingruns"
+        async with world.client(**world.pod()) as http:
+            assert (await http.get(f"{TEAM}/lineage/endings", **query)).status_code == 403
+            assert (await http.get(f"{TEAM}/lineage/runs")).status_code == 200
+
 
 class TestRuns:
     async def test_which_used_this_data(self, world, space, ask):
