@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from modelberth import __version__
 from modelberth.content.errors import FormatError
-from modelberth.registry import content, lineage, reports, runs, uploads, versions
+from modelberth.registry import content, lineage, reports, runs, steps, uploads, versions
 from modelberth.registry.middleware import AccessLog, BodyLimit
 from modelberth.registry.models import ErrorAnswer, ErrorDetail
 from modelberth.registry.problems import Problem, from_api_server, from_format, from_store
@@ -32,7 +32,7 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
     )
     app.state.services = services
-    for part in (content, uploads, versions, runs, lineage, reports):
+    for part in (content, uploads, versions, runs, steps, lineage, reports):
         app.include_router(part.router)
     app.add_middleware(BodyLimit)
     app.add_middleware(AccessLog, metrics=services.metrics)

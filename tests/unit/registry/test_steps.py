@@ -1,0 +1,114 @@
+"""Steps that ran elsewhere: recorded once, known by their key, and never taken for a training run."""
+
+import pytest
+
+from modelberth.content.collections import dataset
+from modelberth.store.run_types import KeyRecord, RunId
+from modelberth.store.types import NewVersion
+from tests.unit.registry.test_access import add_session
+
+STEPS = "/v1/namespaces/team/steps"
+KEY = "ab" * 32
+DIGEST = f"sha256:{1:064x}"
+OUTPUT = {"family": "datasets", "name": "clean-v0", "digest": DIGEST}
+
+
+def said(number=1, **changes):
+    return {
+        "name": "clean",
+        "uid": f"step-{number:032x}",
+        "key": KEY,
+        "status": "Succeeded",
+        "inputs": [{"family": "datasets", "name": "housing-v3", "digest": f"sha256:{2:064x}", "folder": "raw"}],
+        "outputs": [OUTPUT],
+        "metrics": {"rows": 3},
+        "startedAt": "2026-01-31T12:00:00Z",
+        "seconds": 1.5,
+        **changes,
+    }
+
+
+@pytest.fixture
+async def space(world):
+    """A space in which the output is a version."""
+    found = await world.services.backend.namespaces.space("team")
+    await world.store.reserve_version(found, NewVersion(dataset("clean"), DIGEST, "alice"))
+    return found
+
+
+@pytest.fixture
+def pusher(world):
+    return world.client(**add_session(world, "Push", family="datasets"))
+
+
+async def test_a_step_is_recorded_and_known_by_its_key(world, space, pusher):
+    """What went in and came out, by whom; whoever asks for the key is told."""
+    async with pusher:
+        assert (await pusher.get(f"{STEPS}/{KEY}")).status_code == 404
+        answer = await pusher.post(STEPS, json=said())
+        assert answer.status_code == 200, answer.text
+        known = (await pusher.get(f"{STEPS}/{KEY}")).json()
+    assert known == answer.json() == {"run": "clean", "uid": said()["uid"], "outputs": ["datasets/clean-v0"]}
+    record = await world.store.run_record(space, RunId("clean", said()["uid"]))
+    assert (record.trigger, record.created_by, record.status) == ("Step", "alice", "Succeeded")
+    assert record.inputs["dataset"] == "housing-v3"
+    assert record.inputs["datasetFolder"] == "raw"
+    assert record.metrics == {"rows": 3.0}
+
+
+async def test_the_first_success_with_a_key_counts(space, pusher):
+    """Until its versions are gone and somebody says so, of exactly this one."""
+    async with pusher:
+        await pusher.post(STEPS, json=said(1))
+        assert (await pusher.post(STEPS, json=said(2))).json()["uid"] == said(1)["uid"]
+        again = await pusher.post(STEPS, json=said(3, insteadOf=said(1)["uid"]))
+        assert again.json()["uid"] == said(3)["uid"]
+        late = await pusher.post(STEPS, json=said(4, insteadOf=said(1)["uid"]))
+        assert late.json()["uid"] == said(3)["uid"]
+
+
+async def test_a_failure_is_recorded_and_no_reason_to_skip(world, space, pusher):
+    """Why it failed is kept."""
+    failed = said(status="Failed", reason="UserException", message="no rows", outputs=[])
+    async with pusher:
+        assert (await pusher.post(STEPS, json=failed)).status_code == 200
+        assert (await pusher.get(f"{STEPS}/{KEY}")).status_code == 404
+    record = await world.store.run_record(space, RunId("clean", said()["uid"]))
+    assert (record.status, record.message) == ("Failed", "no rows")
+
+
+async def test_a_step_is_no_run(world, space, pusher):
+    """Neither a run's record nor its key can be written by telling of a step."""
+    async with pusher:
+        for uid in ("u1", "0b5b4a5e-8c7d-4d8e-9f00-000000000000", "step-1"):
+            assert (await pusher.post(STEPS, json=said(uid=uid))).status_code == 422
+        await pusher.post(STEPS, json=said())
+    assert await world.store.run_of_key(space, KEY) is None
+    run_of_its_own = KeyRecord(KEY, RunId("r", "u"), "price-1.1")
+    assert await world.store.remember_key(space, run_of_its_own) == run_of_its_own
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        {**OUTPUT, "name": "clean-v9"},
+        {**OUTPUT, "family": "models"},
+        {**OUTPUT, "digest": f"sha256:{9:064x}"},
+    ],
+)
+async def test_what_came_out_is_a_version(space, pusher, output):
+    """Of that family, number and content; else it is to be pushed first."""
+    async with pusher:
+        answer = await pusher.post(STEPS, json=said(outputs=[output]))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "NotReserved")
+
+
+async def test_who_may(world, space):
+    """A session that pushes, and not for one collection only; no pod."""
+    for headers in (
+        add_session(world, "Pull", name="pull"),
+        add_session(world, "Push", name="narrow", family="datasets", dataset="clean"),
+        world.pod(),
+    ):
+        async with world.client(**headers) as client:
+            assert (await client.post(STEPS, json=said())).status_code == 403
