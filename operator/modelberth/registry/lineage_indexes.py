@@ -1,7 +1,8 @@
 """The lineage indexes of this process: caches that can be made again out of the bucket at any time.
 
 A first question waits until the records of its space are read. Later ones are answered from what is there, while what
-is new is read behind them, at most once in some seconds; they say how old the answer is.
+is new is read behind them, at most once in some seconds, and for a tenth of the time at most: to list the records of a
+large space takes seconds by itself. Answers say how old they are.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ FRESH_SECONDS = 5.0
 OLD_SECONDS = 60.0
 RECORDS_LIMIT = 500_000
 _PATIENCE_SECONDS = 20.0
+_REST = 10.0
+"""How many times as long as the last reading took the next one waits."""
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +72,9 @@ class LineageIndexes:
         asked = self._monotonic()
         if not kept.is_whole or fresh:
             await kept.catch_up(asked, self._patience)
-        elif asked - kept.whole_at >= OLD_SECONDS:
-            await kept.catch_up(asked - FRESH_SECONDS, self._patience)
-        elif asked - kept.whole_at >= FRESH_SECONDS:
+        elif asked - kept.whole_at >= max(OLD_SECONDS, 2 * kept.pause):
+            await kept.catch_up(asked - kept.pause, self._patience)
+        elif asked - kept.whole_at >= kept.pause:
             kept.start()
         self._make_room()
         return kept
@@ -88,6 +91,7 @@ class KeptIndex:
     Attributes:
         as_of: RFC 3339; everything recorded before is in the index. Empty until it is whole.
         whole_at: the same moment in monotonic seconds.
+        pause: how old it may be before what is new is read, in seconds.
     """
 
     def __init__(self, reader: LineageReader, now: Callable[[], datetime], monotonic: Callable[[], float]) -> None:
@@ -97,6 +101,7 @@ class KeptIndex:
         self._reading: asyncio.Task[None] | None = None
         self.as_of = ""
         self.whole_at = float("-inf")
+        self.pause = FRESH_SECONDS
 
     def __len__(self) -> int:
         """How many records are in it."""
@@ -158,6 +163,7 @@ class KeptIndex:
             raise _first(failed) from None
         self.as_of = timestamp(as_of)
         self.whole_at = started
+        self.pause = max(FRESH_SECONDS, _REST * (self._monotonic() - started))
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -107,6 +107,20 @@ async def test_a_question_after_seconds_is_answered_at_once(store, space, indexe
     assert "run-0" in names(kept, MODEL)
 
 
+async def test_a_large_space_is_read_less_often(store, space, indexes, clock):
+    """A reading that took long is followed by ten times as long a rest."""
+    original = store.run_record
+
+    async def slow(*arguments):
+        clock.seconds += 2.0
+        return await original(*arguments)
+
+    store.run_record = slow
+    await lineage_records.fill(store, space)
+    kept = await indexes.of(space)
+    assert kept.pause == pytest.approx(40.0)
+
+
 async def test_an_old_answer_is_not_given_while_the_store_answers(store, space, indexes, clock):
     """After a minute the question waits for what is new."""
     await indexes.of(space)
