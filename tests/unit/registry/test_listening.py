@@ -26,6 +26,14 @@ def test_a_host_without_ipv6_listens_on_ipv4(monkeypatch):
         assert server.getsockname()[0] == "0.0.0.0"
 
 
+def test_answers_do_not_wait_for_acknowledgements():
+    """A connection takes over that it sends at once."""
+    with listen(0, backlog=5) as server, socket.create_connection(("127.0.0.1", server.getsockname()[1])):
+        accepted, _ = server.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+
 def test_a_port_that_is_taken_is_an_error():
     """Two registries on one port would each get a part of the requests."""
     with listen(0, backlog=5) as server, pytest.raises(OSError, match="in use"):
