@@ -68,15 +68,16 @@ class Cluster:
         path = '{.items[0].status.addresses[?(@.type=="InternalIP")].address}'
         return self.kubectl("get", "nodes", f"--output=jsonpath={path}").strip()
 
-    def load(self, archive: Path, progress: Progress) -> None:
-        """Bring an image into the node unless this very archive was brought in before."""
+    def load(self, archive: Path, progress: Progress) -> bool:
+        """Bring an image into the node; False if this very archive was brought in before."""
         loaded = self.state / f"{archive.stem}.loaded"
         with archive.open("rb") as file:
             identity = hashlib.file_digest(file, "sha256").hexdigest()
         if loaded.exists() and loaded.read_text() == identity:
-            return
+            return False
         run([self.kind, "load", "image-archive", archive, "--name", self.name], progress=progress)
         loaded.write_text(identity)
+        return True
 
 
 def start(progress: Progress) -> Cluster:

@@ -11,8 +11,9 @@ MLSERVER = "localhost/mlserver:1.7.1"
 MINIO = "localhost/minio:2026-02-12"
 
 
-def bring(cluster: Cluster, progress: Progress) -> None:
-    """Build what is not cached and load what the node does not have."""
+def bring(cluster: Cluster, progress: Progress) -> set[str]:
+    """Build what is not cached and load what the node does not have; gives the tags of what was loaded."""
+    loaded = set()
     for tag, folder, context in (
         (MODELBERTH, "modelberth", ROOT),
         (MLSERVER, "mlserver", ROOT),
@@ -21,7 +22,9 @@ def bring(cluster: Cluster, progress: Progress) -> None:
         archive = cluster.state / f"{folder}.tar"
         with progress.step(f"image {tag} (minutes once, then cached)"):
             run(_build(tag, ROOT / "images" / folder / "Dockerfile", context, archive), progress=progress)
-            cluster.load(archive, progress)
+            if cluster.load(archive, progress):
+                loaded.add(tag)
+    return loaded
 
 
 def _build(tag: str, dockerfile: Path, context: Path, archive: Path) -> list[str | Path]:

@@ -3,6 +3,7 @@
 import base64
 from dataclasses import dataclass
 
+from demo import images
 from demo.cluster import Cluster
 from demo.progress import Progress
 from demo.shell import ROOT, run
@@ -22,7 +23,8 @@ class StoreRoot:
 
 
 def install(cluster: Cluster, progress: Progress) -> StoreRoot:
-    """Install or upgrade the release, let it prove itself, and return the store's administrator."""
+    """Bring the images, install or upgrade the release, let it prove itself, and return the store's administrator."""
+    loaded = images.bring(cluster, progress)
     endpoint = f"{cluster.node_address()}:{STORE_NODE_PORT}"
     values = {
         "minio.enabled": "true",
@@ -37,6 +39,12 @@ def install(cluster: Cluster, progress: Progress) -> StoreRoot:
         chart = str(ROOT / "charts" / "modelberth")
         command = [*helm, "upgrade", "--install", "modelberth", chart, "--create-namespace", *settings]
         run([*command, "--wait", "--timeout", "5m"], progress=progress)
+    if images.MODELBERTH in loaded:
+        with progress.step("its pods, with the image that was just built under the same tag"):
+            parts = ["deployment/modelberth-operator", "deployment/modelberth-registry"]
+            cluster.kubectl("rollout", "restart", *parts, "--namespace", NAMESPACE)
+            for part in parts:
+                cluster.kubectl("rollout", "status", part, "--namespace", NAMESPACE, "--timeout=3m")
     with progress.step("helm test modelberth"):
         run([*helm, "test", "modelberth", "--timeout", "3m"], progress=progress)
     secret = cluster.get("secret", "modelberth-minio", NAMESPACE)["data"]

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from demo import images, models, tamper
+from demo import models, tamper
 from demo.cluster import Cluster
 from demo.install import StoreRoot, install
 from demo.models import ARTIFACT, HELD_OUT, Pushed
@@ -27,7 +27,6 @@ def show(cluster: Cluster, progress: Progress) -> None:
         TimeoutError: something did not come about.
     """
     progress.headline("Modelberth and a store")
-    images.bring(cluster, progress)
     root = install(cluster, progress)
     stage = Stage(cluster, NAMESPACE, MANIFEST)
 

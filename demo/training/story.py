@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from demo import images, models
+from demo import models
 from demo.cluster import STATE, Cluster
 from demo.install import install
 from demo.progress import Progress
@@ -36,7 +36,6 @@ def show(cluster: Cluster, progress: Progress) -> None:
         TimeoutError: something did not come about.
     """
     progress.headline("Modelberth and a store")
-    images.bring(cluster, progress)
     install(cluster, progress)
     Story(cluster, progress).show()
 
