@@ -34,6 +34,7 @@ PLURALS = {
     "RoleBinding": "rolebindings",
 }
 _CLUSTER_SCOPED = frozenset({"Namespace"})
+_CORE = frozenset({"Namespace", "Pod", "Secret"})
 
 
 class RefusedError(Exception):
@@ -143,7 +144,7 @@ class Api:
 
     def _path(self, obj: dict[str, Any], *, collection: bool = False) -> str:
         kind = obj["kind"]
-        version = obj.get("apiVersion") or ("v1" if kind == "Namespace" else "modelberth.io/v1alpha1")
+        version = obj.get("apiVersion") or ("v1" if kind in _CORE else "modelberth.io/v1alpha1")
         root = f"/apis/{version}" if "/" in version else f"/api/{version}"
         if kind not in _CLUSTER_SCOPED:
             root += f"/namespaces/{self.namespace}"
