@@ -121,7 +121,7 @@ def test_get_and_history_answer(run, source):
 
 DESCRIBED = (
     "--format=onnx --description=first --metric=accuracy=0.97 --parameter=lr=0.1 --parent=base-v1 --python=3.11.7 "
-    "--dataset=s3://d/train,role=train --run=https://mlflow/1 --code-repository=https://git/x --code-revision=abc "
+    "--trained-on=s3://d/train,role=train --run=https://mlflow/1 --code-repository=https://git/x --code-revision=abc "
     "--code-path=train.py --code-dirty --image=registry/x:1"
 )
 

@@ -3,8 +3,17 @@
 from dataclasses import dataclass
 
 from modelberth.content.addresses import Address
+from modelberth.content.collections import CollectionFamily, Family
 from modelberth.transfer.http import Http
 from modelberth.transfer.registry_client import RegistryClient
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The content that an address stands for, and whose it is."""
+
+    digest: str
+    family: Family
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +30,9 @@ class Access:
     http: Http
     reports_progress: bool = False
 
-    def digest_of(self, address: Address, *, desired: bool) -> str:
-        """The digest that an address stands for; one that names its digest is not asked about."""
-        if address.digest:
-            return address.digest
-        return self.client.resolve(str(address), desired=desired).digest
+    def find(self, address: Address, *, desired: bool, family: CollectionFamily | None) -> Named:
+        """What an address stands for; one that names its digest is not asked about where the family is known."""
+        if address.digest and family is not None:
+            return Named(address.digest, family)
+        found = self.client.resolve(address.whole, desired=desired, family=family)
+        return Named(found.digest, found.family)

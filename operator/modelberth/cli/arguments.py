@@ -4,6 +4,7 @@ import argparse
 import os
 
 from modelberth.content.addresses import Address
+from modelberth.content.collections import CollectionFamily
 from modelberth.content.errors import FormatError
 from modelberth.content.versions import split_object_name
 from modelberth.transfer.workers import default_workers
@@ -29,6 +30,18 @@ def add_place(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--ca-file", metavar="FILE", help="certificates to trust for registry and store ($MODELBERTH_CA_FILE)"
     )
+
+
+def add_family(parser: argparse.ArgumentParser) -> None:
+    """Which of an artifact and a dataset of one name."""
+    parser.add_argument(
+        "--dataset", action="store_true", help="the name is a Dataset's (needed only where an artifact has it, too)"
+    )
+
+
+def family_of(arguments: argparse.Namespace) -> CollectionFamily | None:
+    """The family that the arguments say; None for whichever has the name."""
+    return "datasets" if arguments.dataset else None
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +70,8 @@ def alias_address(text: str) -> Address:
     parsed = address(text)
     if parsed.alias is None:
         raise argparse.ArgumentTypeError(f"{text}: write MODEL:ALIAS, such as digits:production")
+    if parsed.folder is not None:
+        raise argparse.ArgumentTypeError(f"{text}: an alias stands for a whole version: leave #{parsed.folder} away")
     return parsed
 
 

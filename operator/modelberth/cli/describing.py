@@ -1,14 +1,21 @@
-"""What can be said about a version when it is pushed, from arguments to fields of a ModelVersion's spec."""
+"""What can be said about a version when it is pushed, from arguments to fields of its object's spec."""
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelberth.cli.errors import UsageError
-from modelberth.content.addresses import is_digest
+from modelberth.content.addresses import is_collection_name, is_digest
+from modelberth.content.collections import CollectionFamily
+from modelberth.content.errors import FormatError
+from modelberth.content.versions import split_object_name
 
 _ROLES = ("train", "validation", "test")
+_OPTIONS_OF_OTHERS: Mapping[CollectionFamily, Sequence[str]] = {
+    "models": ("derived_from", "label"),
+    "datasets": ("metric", "parameter", "parent", "trained_on", "versioning"),
+}
 
 
 def add_description(parser: argparse.ArgumentParser) -> None:
@@ -20,12 +27,16 @@ def add_description(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--parameter", action="append", default=[], metavar="NAME=TEXT", help="may be repeated")
     group.add_argument("--parent", action="append", default=[], metavar="VERSION", help="such as mnist-v3; repeatable")
     group.add_argument(
-        "--dataset",
+        "--trained-on",
         action="append",
         default=[],
-        metavar="URI[,role=ROLE][,digest=sha256:…]",
-        help="role: train, validation or test; may be repeated",
+        metavar="VERSION|URI[,role=ROLE][,digest=sha256:…][,folder=PATH]",
+        help="a DatasetVersion (housing-v3) or where else the data lies; role: train, validation or test; repeatable",
     )
+    group.add_argument(
+        "--derived-from", action="append", default=[], metavar="VERSION", help="of data: such as housing-v1; repeatable"
+    )
+    group.add_argument("--label", action="append", default=[], metavar="NAME=TEXT", help="of data: may be repeated")
     group.add_argument("--run", metavar="URI", help="the page of the training run")
     group.add_argument("--code-repository", metavar="URI", help="where the training program's source lies")
     group.add_argument("--code-revision", metavar="COMMIT", help="its commit")
@@ -35,12 +46,13 @@ def add_description(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--python", metavar="VERSION", help="the version of Python that it ran on")
 
 
-def description_of(arguments: argparse.Namespace) -> dict[str, Any]:
+def description_of(arguments: argparse.Namespace, family: CollectionFamily) -> dict[str, Any]:
     """The fields of the spec that the arguments give; those not given are left away.
 
     Raises:
-        UsageError: an argument is not in its form.
+        UsageError: an argument is not in its form, or describes the other family.
     """
+    _refuse_foreign(arguments, family)
     code = {
         "repository": arguments.code_repository,
         "revision": arguments.code_revision,
@@ -49,7 +61,7 @@ def description_of(arguments: argparse.Namespace) -> dict[str, Any]:
     }
     lineage = {
         "run": _given({"uri": arguments.run}),
-        "datasets": [_dataset(text) for text in arguments.dataset],
+        "datasets": [_dataset(text) for text in arguments.trained_on],
         "parents": list(dict.fromkeys(arguments.parent)),
         "code": _given(code),
         "environment": _given({"image": arguments.image, "python": arguments.python}),
@@ -60,9 +72,18 @@ def description_of(arguments: argparse.Namespace) -> dict[str, Any]:
             "lineage": _given(lineage),
             "parameters": _pairs("--parameter", arguments.parameter),
             "metrics": {name: _number(name, text) for name, text in _pairs("--metric", arguments.metric).items()},
+            "derivedFrom": list(dict.fromkeys(arguments.derived_from)),
+            "labels": _pairs("--label", arguments.label),
             "description": arguments.description,
         }
     )
+
+
+def _refuse_foreign(arguments: argparse.Namespace, family: CollectionFamily) -> None:
+    for option in _OPTIONS_OF_OTHERS[family]:
+        if getattr(arguments, option):
+            other = "an artifact's" if family == "datasets" else "a dataset's"
+            raise UsageError(f"--{option.replace('_', '-')} is said of {other} versions: leave it away")
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
@@ -92,17 +113,25 @@ def _number(name: str, text: str) -> float:
 
 
 def _dataset(text: str) -> dict[str, str]:
-    uri, *options = text.split(",")
-    dataset = {"uri": uri}
+    place, *options = text.split(",")
+    dataset = {"version" if _is_version_name(place) else "uri": place}
     for option in options:
         name, _, value = option.partition("=")
-        if name not in ("role", "digest"):
-            raise UsageError(f"--dataset {text}: {option!r} is neither role=… nor digest=…")
+        if name not in ("role", "digest", "folder"):
+            raise UsageError(f"--trained-on {text}: {option!r} is neither role=… nor digest=… nor folder=…")
         dataset[name] = value
     if dataset.get("role", "train") not in _ROLES:
-        raise UsageError(f"--dataset {text}: role is one of {', '.join(_ROLES)}")
+        raise UsageError(f"--trained-on {text}: role is one of {', '.join(_ROLES)}")
     if "digest" in dataset and not is_digest(dataset["digest"]):
-        raise UsageError(f"--dataset {text}: digest is sha256: and 64 hex digits")
-    if not uri:
-        raise UsageError(f"--dataset {text}: the URI is missing")
+        raise UsageError(f"--trained-on {text}: digest is sha256: and 64 hex digits")
+    if not place:
+        raise UsageError(f"--trained-on {text}: the version or URI is missing")
     return dataset
+
+
+def _is_version_name(text: str) -> bool:
+    try:
+        name, _ = split_object_name(text)
+    except FormatError:
+        return False
+    return is_collection_name(name)

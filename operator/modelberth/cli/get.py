@@ -1,29 +1,42 @@
-"""Show what there is: without NAME the artifacts and models of the namespace; with the name of an artifact its
-versions, drafts included, and its aliases; with the name of a registered model its aliases.
+"""Show what there is: without NAME the artifacts, datasets and models of the namespace; with the name of an artifact
+or a dataset its versions, drafts included, and its aliases; with the name of a registered model its aliases.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
-from modelberth.cli.arguments import add_place
+from modelberth.cli.arguments import add_family, add_place, family_of
 from modelberth.cli.cluster import Cluster
 from modelberth.cli.display import size
 from modelberth.cli.errors import CommandError
 from modelberth.cli.session import Place, session_access
 from modelberth.cli.tables import table
+from modelberth.content.collections import Collection, CollectionFamily
 from modelberth.content.versions import object_name
 from modelberth.domain.objects import dig
-from modelberth.runtime.resources import MODEL_ARTIFACTS, MODEL_VERSIONS, REGISTERED_MODELS, Object
+from modelberth.runtime.families import FAMILIES, FAMILY_OF, ContentFamily
+from modelberth.runtime.resources import REGISTERED_MODELS, Object, Resource
 from modelberth.transfer.errors import HttpFailure
+
+T = TypeVar("T")
+
+_FIELDS: Mapping[CollectionFamily, str] = {"models": "artifact", "datasets": "dataset"}
+_KEYS: Mapping[CollectionFamily, tuple[str, str]] = {
+    "models": ("versions", "aliases"),
+    "datasets": ("datasetVersions", "datasetAliases"),
+}
+"""Under which the JSON has a collection's versions and its aliases."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("name", metavar="NAME", nargs="?")
     parser.add_argument("-o", "--output", choices=("json",), help="print JSON instead of a table")
+    add_family(parser)
     add_place(parser)
 
 
@@ -33,9 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     with place.connect() as cluster:
         namespace = place.namespace or cluster.namespace
         if arguments.name is None:
-            found = {"artifacts": _artifacts(cluster, namespace), "models": _models(cluster, namespace)}
+            found = _all(cluster, namespace, family_of(arguments))
         else:
-            found = _named(cluster, place, namespace, arguments.name)
+            found = _named(cluster, place, namespace, arguments.name, family_of(arguments))
     if arguments.output == "json":
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return 0
@@ -60,16 +73,40 @@ def _cell(value: Any, name: str) -> str:
     return "" if value is None else str(value)
 
 
-def _artifacts(cluster: Cluster, namespace: str) -> list[Row]:
+def _families(only: CollectionFamily | None) -> list[ContentFamily]:
+    return [family for family in FAMILIES if only in (None, family.name)]
+
+
+def _all(cluster: Cluster, namespace: str, only: CollectionFamily | None) -> dict[str, list[Row]]:
+    found = {f"{_FIELDS[family.name]}s": _collections(cluster, namespace, family) for family in _families(only)}
+    return found if only == "datasets" else {**found, "models": _models(cluster, namespace)}
+
+
+def _collections(cluster: Cluster, namespace: str, family: ContentFamily) -> list[Row]:
     return [
         {
-            "artifact": dig(artifact, "metadata", "name"),
-            "versions": dig(artifact, "status", "versionCount"),
-            "latest": dig(artifact, "status", "latestVersion"),
-            "aliases": [f"{row['alias']}={row['current'] or row['desired']}" for row in _aliases(artifact)],
+            _FIELDS[family.name]: dig(collection, "metadata", "name"),
+            "versions": dig(collection, "status", "versionCount"),
+            "latest": dig(collection, "status", "latestVersion"),
+            "aliases": [f"{row['alias']}={row['current'] or row['desired']}" for row in _aliases(collection)],
         }
-        for artifact in cluster.list(MODEL_ARTIFACTS, namespace)
+        for collection in _listed(cluster, namespace, family, family.collections)
     ]
+
+
+def _listed(cluster: Cluster, namespace: str, family: ContentFamily, resource: Resource) -> list[Object]:
+    return _seen(family, partial(cluster.list, resource, namespace)) or []
+
+
+def _seen(family: ContentFamily, ask: Callable[[], T]) -> T | None:
+    """What the user may see of a family; a warning and nothing where they may not."""
+    try:
+        return ask()
+    except HttpFailure as error:
+        if error.status != 403:
+            raise
+        print(f"{family.collections.plural} are not shown: {error.reason}", file=sys.stderr)
+        return None
 
 
 def _models(cluster: Cluster, namespace: str) -> list[Row]:
@@ -80,51 +117,63 @@ def _models(cluster: Cluster, namespace: str) -> list[Row]:
     ]
 
 
-def _named(cluster: Cluster, place: Place, namespace: str, name: str) -> dict[str, list[Row]]:
-    artifact = cluster.get(MODEL_ARTIFACTS, namespace, name)
-    model = cluster.get(REGISTERED_MODELS, namespace, name)
-    only_a_model = model is not None and artifact is None
-    versions = [] if only_a_model else _versions(cluster, place, namespace, name, artifact)
-    if artifact is None and model is None and not versions:
-        raise CommandError(f"there is neither a ModelArtifact nor a RegisteredModel {name} in namespace {namespace}")
-    return {
-        "versions": versions,
-        "aliases": _aliases(artifact) if artifact else [],
-        "modelAliases": _aliases(model) if model else [],
+def _named(
+    cluster: Cluster, place: Place, namespace: str, name: str, only: CollectionFamily | None
+) -> dict[str, list[Row]]:
+    holders = {
+        family: _seen(family, partial(cluster.get, family.collections, namespace, name)) for family in _families(only)
     }
+    model = cluster.get(REGISTERED_MODELS, namespace, name) if only is None else None
+    is_known = model is not None or any(holders.values())
+    found: dict[str, list[Row]] = {}
+    for family, holder in holders.items():
+        versions, aliases = _KEYS[family.name]
+        # A name that no object has may be that of drafts, in either family.
+        asked = holder is not None or not is_known
+        found[versions] = _versions(cluster, place, namespace, Collection(family.name, name), holder) if asked else []
+        found[aliases] = _aliases(holder) if holder else []
+    if model is not None:
+        found["modelAliases"] = _aliases(model)
+    if not is_known and not any(found.values()):
+        kinds = [*(family.collections.kind for family in holders), *([] if only else [REGISTERED_MODELS.kind])]
+        raise CommandError(f"there is no {' and no '.join(kinds)} {name} in namespace {namespace}")
+    return found
 
 
-def _versions(cluster: Cluster, place: Place, namespace: str, artifact_name: str, artifact: Object | None) -> list[Row]:
+def _versions(
+    cluster: Cluster, place: Place, namespace: str, collection: Collection, holder: Object | None
+) -> list[Row]:
     """Records and objects together: a record without an object is a draft, an object without a record is waiting."""
-    records = {str(record["version"]): record for record in _records(cluster, place, namespace, artifact_name)}
+    records = {str(record["version"]): record for record in _records(cluster, place, namespace, collection)}
+    family = FAMILY_OF[collection.family]
     objects = {
         str(dig(item, "spec", "version")): item
-        for item in cluster.list(MODEL_VERSIONS, namespace)
-        if dig(item, "spec", "artifact") == artifact_name
+        for item in _listed(cluster, namespace, family, family.versions)
+        if dig(item, "spec", collection.field) == collection.name
     }
     aliases: dict[str, list[str]] = {}
-    for row in _aliases(artifact) if artifact else []:
+    for row in _aliases(holder) if holder else []:
         aliases.setdefault(str(row["current"] or row["desired"]), []).append(str(row["alias"]))
     return [
         {
-            "version": object_name(artifact_name, number),
+            "version": object_name(collection.name, number),
             "state": _state(records.get(number), objects.get(number)),
             "digest": str(dig(records.get(number), "digest") or dig(objects.get(number), "status", "digest") or ""),
             "size": dig(objects.get(number), "status", "sizeBytes"),
             "created": dig(records.get(number), "createdAt")
             or dig(objects.get(number), "metadata", "creationTimestamp"),
             "by": dig(records.get(number), "createdBy"),
-            "aliases": aliases.get(object_name(artifact_name, number), []),
+            "aliases": aliases.get(object_name(collection.name, number), []),
         }
         for number in [*records, *(number for number in objects if number not in records)]
     ]
 
 
-def _records(cluster: Cluster, place: Place, namespace: str, artifact: str) -> Sequence[Mapping[str, Any]]:
+def _records(cluster: Cluster, place: Place, namespace: str, collection: Collection) -> Sequence[Mapping[str, Any]]:
     """What the store has on record; nothing but a warning for who may see the objects only."""
     try:
-        with session_access(cluster, place, namespace, "Pull") as access:
-            return access.client.versions(artifact)
+        with session_access(cluster, place, namespace, "Pull", family=collection.family) as access:
+            return access.client.versions(collection)
     except HttpFailure as error:
         if error.status != 403:
             raise

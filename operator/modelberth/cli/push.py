@@ -1,8 +1,9 @@
-"""Send a folder as a new version of an artifact.
+"""Send a folder as a new version of an artifact or a dataset.
 
 Only what the store does not have is sent; a push that was stopped goes on when it is run again; the same content
-again gives the version that exists. Makes the ModelArtifact when there is none, reserves the next version, and makes
-the ModelVersion with your own rights. Links inside of the folder are followed; links that leave it are refused.
+again gives the version that exists. Makes the ModelArtifact or Dataset when there is none, reserves the next version,
+and makes the ModelVersion or DatasetVersion with your own rights. Links inside of the folder are followed; links that
+leave it are refused.
 """
 
 import argparse
@@ -14,14 +15,17 @@ from modelberth.cli.describing import add_description, description_of
 from modelberth.cli.display import showing, size
 from modelberth.cli.pushing import PushOutcome, PushRequest, push
 from modelberth.cli.session import Place
+from modelberth.content.collections import artifact, dataset
 from modelberth.transfer.progress import Progress
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("folder", metavar="DIR")
-    parser.add_argument("--artifact", required=True, metavar="NAME", help="the ModelArtifact")
-    parser.add_argument("--alias", metavar="NAME", help="move this alias of the artifact to the version")
+    to = parser.add_mutually_exclusive_group(required=True)
+    to.add_argument("--artifact", type=artifact, dest="collection", metavar="NAME", help="the ModelArtifact")
+    to.add_argument("--dataset", type=dataset, dest="collection", metavar="NAME", help="the Dataset")
+    parser.add_argument("--alias", metavar="NAME", help="move this alias of the artifact or dataset to the version")
     parser.add_argument("--version", metavar="VERSION", help="such as v4 or 2.0 (default: the next one)")
     parser.add_argument(
         "--versioning",
@@ -44,12 +48,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Push; the object's name and the digest, or the manifests, go to stdout."""
     request = PushRequest(
         folder=arguments.folder,
-        artifact=arguments.artifact,
+        collection=arguments.collection,
         version=arguments.version,
         versioning=arguments.versioning,
         alias=arguments.alias,
         declare=not arguments.draft and arguments.output is None,
-        description=description_of(arguments),
+        description=description_of(arguments, arguments.collection.family),
     )
     progress = Progress()
     told: list[str] = []
@@ -70,7 +74,7 @@ def _sent(outcome: PushOutcome) -> str:
 
 
 def _manifests(outcome: PushOutcome, form: str) -> str:
-    objects = [o for o in (outcome.artifact_manifest, outcome.manifest) if o is not None]
+    objects = [o for o in (outcome.collection_manifest, outcome.manifest) if o is not None]
     if form == "json":
         whole = objects[0] if len(objects) == 1 else {"apiVersion": "v1", "kind": "List", "items": objects}
         return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"

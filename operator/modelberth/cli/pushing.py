@@ -1,4 +1,4 @@
-"""A push from a folder to a ModelVersion, and the alias if one is wished: what `modelberth push` and the SDK do.
+"""A push from a folder to a version's object, and the alias if one is wished: what `modelberth push` and the SDK do.
 
 Order matters. The folder is hashed first, so that the version that the content has is known before a byte is sent;
 the object comes last, so that it never names content that is not there.
@@ -13,10 +13,12 @@ from modelberth.cli.access import Access
 from modelberth.cli.cluster import Cluster
 from modelberth.cli.errors import CommandError, UsageError
 from modelberth.cli.session import Place, session_access
-from modelberth.content.addresses import LATEST, is_alias, is_artifact_name
+from modelberth.content.addresses import LATEST, is_alias, is_collection_name
+from modelberth.content.collections import Collection
 from modelberth.content.versions import MAX_VERSION_LENGTH, Version, is_version, object_name
 from modelberth.domain.objects import dig
-from modelberth.runtime.resources import MODEL_ARTIFACTS, MODEL_VERSIONS, Object
+from modelberth.runtime.families import FAMILY_OF
+from modelberth.runtime.resources import Object, Resource
 from modelberth.transfer.answers import Reserved
 from modelberth.transfer.errors import HttpFailure
 from modelberth.transfer.progress import Progress
@@ -32,16 +34,16 @@ class PushRequest:
 
     Attributes:
         folder: its path.
-        artifact: the ModelArtifact's name.
+        collection: the artifact or dataset.
         version: as `v4`; None for the next one.
-        versioning: Sequence or Semantic; None for the artifact's own, or Sequence.
-        alias: of the artifact, to be moved to the version; None for none.
-        declare: whether to make the ModelVersion; otherwise content and number are kept, and no object is made.
-        description: fields of the ModelVersion's spec besides artifact, version, digest and source.
+        versioning: Sequence or Semantic; None for the artifact's own, or Sequence, as all datasets count.
+        alias: of the collection, to be moved to the version; None for none.
+        declare: whether to make the version's object; otherwise content and number are kept, and no object is made.
+        description: fields of the version's spec besides its collection, version, digest and source.
     """
 
     folder: str
-    artifact: str
+    collection: Collection
     version: str | None = None
     versioning: str | None = None
     alias: str | None = None
@@ -60,8 +62,8 @@ class PushOutcome:
         created: False when the same content had this version before.
         sent_bytes: what had to be sent.
         size_bytes: the size of the folder's files.
-        manifest: the ModelVersion, as it was or would be applied.
-        artifact_manifest: the ModelArtifact to go with it; None when there is one.
+        manifest: the version's object, as it was or would be applied.
+        collection_manifest: the ModelArtifact or Dataset to go with it; None when there is one.
     """
 
     namespace: str
@@ -71,7 +73,7 @@ class PushOutcome:
     sent_bytes: int
     size_bytes: int
     manifest: Object
-    artifact_manifest: Object | None
+    collection_manifest: Object | None
 
 
 def push(
@@ -94,12 +96,13 @@ def push(
     _check(request)
     with place.connect() as cluster:
         namespace = place.namespace or cluster.namespace
-        artifact = cluster.get(MODEL_ARTIFACTS, namespace, request.artifact)
-        versioning = _versioning(request, artifact)
+        collection = request.collection
+        holder = cluster.get(FAMILY_OF[collection.family].collections, namespace, collection.name)
+        versioning = _versioning(request, holder)
         folder = scan(request.folder, workers=workers, progress=progress)
-        with session_access(cluster, place, namespace, "Push", artifact=request.artifact) as access:
+        with session_access(cluster, place, namespace, "Push", collection=collection) as access:
             reserved = _reserve(access, request, versioning, folder)
-            name = object_name(request.artifact, reserved.version)
+            name = object_name(request.collection.name, reserved.version)
             tell(
                 f"this content is {name} already" if reserved.committed else f"{name} is reserved for {reserved.digest}"
             )
@@ -113,7 +116,7 @@ def push(
             sent_bytes=sent,
             size_bytes=folder.tree.size_bytes,
             manifest=_version_manifest(request, namespace, reserved),
-            artifact_manifest=None if artifact else _artifact_manifest(request, namespace, versioning),
+            collection_manifest=None if holder else _collection_manifest(request, namespace, versioning),
         )
         if request.declare:
             _declare(cluster, outcome, request, tell)
@@ -121,23 +124,30 @@ def push(
 
 
 def _check(request: PushRequest) -> None:
-    if not is_artifact_name(request.artifact):
+    collection = request.collection
+    if not is_collection_name(collection.name):
         raise UsageError(
-            f"--artifact {request.artifact}: a name is 1 to 50 lower case letters, digits and '-', and begins and ends "
-            "with a letter or digit"
+            f"--{collection.field} {collection.name}: a name is 1 to 50 lower case letters, digits and '-', "
+            "and begins and ends with a letter or digit"
         )
     if request.version is not None and not is_version(request.version):
         raise UsageError(
             f"--version {request.version}: write v<number> or <major>.<minor>, such as v4 or 1.1, "
             f"in at most {MAX_VERSION_LENGTH} characters"
         )
+    if collection.family == "datasets" and request.version is not None and not _counts_in_sequence(request.version):
+        raise UsageError(f"--version {request.version}: datasets count v0, v1, v2; write v<number>, such as v4")
     if request.alias is not None and (request.alias == LATEST or not is_alias(request.alias)):
         raise UsageError(
             f"--alias {request.alias}: an alias is 1 to 40 lower case letters, digits and '-', begins with a letter, "
             "is not like a version (v4) and not 'latest', which moves by itself"
         )
     if request.alias is not None and not request.declare:
-        raise UsageError("--alias needs the ModelVersion object: leave --draft and -o away")
+        raise UsageError("--alias needs the version's object: leave --draft and -o away")
+
+
+def _counts_in_sequence(version: str) -> bool:
+    return Version.parse(version).versioning == SEQUENCE
 
 
 def _versioning(request: PushRequest, artifact: Object | None) -> str:
@@ -147,19 +157,20 @@ def _versioning(request: PushRequest, artifact: Object | None) -> str:
         wished = Version.parse(request.version).versioning
     versioning = str(dig(artifact, "spec", "versioning") or SEQUENCE) if artifact else wished or SEQUENCE
     if wished is not None and wished != versioning:
-        raise CommandError(f"ModelArtifact {request.artifact} has spec.versioning {versioning}, not {wished}")
+        raise CommandError(f"ModelArtifact {request.collection.name} has spec.versioning {versioning}, not {wished}")
     if request.version is not None and Version.parse(request.version).versioning != versioning:
         raise CommandError(
-            f"--version {request.version} does not fit spec.versioning {versioning} of ModelArtifact {request.artifact}"
+            f"--version {request.version} does not fit spec.versioning {versioning} of ModelArtifact "
+            f"{request.collection.name}"
         )
     return versioning
 
 
 def _reserve(access: Access, request: PushRequest, versioning: str, folder: Folder) -> Reserved:
     return access.client.reserve(
-        request.artifact,
+        request.collection,
         digest=folder.tree.digest,
-        versioning=versioning,
+        versioning=versioning if request.collection.family == "models" else None,
         version=request.version,
         spec=request.description,
     )
@@ -167,20 +178,21 @@ def _reserve(access: Access, request: PushRequest, versioning: str, folder: Fold
 
 def _declare(cluster: Cluster, outcome: PushOutcome, request: PushRequest, tell: Callable[[str], None]) -> None:
     """Make the objects that are not there yet, and move the alias."""
+    owner, family = request.collection.name, FAMILY_OF[request.collection.family]
     name = str(outcome.manifest["metadata"]["name"])
-    if outcome.artifact_manifest is not None and _create(cluster, MODEL_ARTIFACTS, outcome.artifact_manifest):
-        tell(f"modelartifact/{request.artifact} created")
-    if _create(cluster, MODEL_VERSIONS, outcome.manifest):
-        tell(f"modelversion/{name} created")
+    if outcome.collection_manifest is not None and _create(cluster, family.collections, outcome.collection_manifest):
+        tell(f"{family.collections.kind.lower()}/{owner} created")
+    if _create(cluster, family.versions, outcome.manifest):
+        tell(f"{family.versions.kind.lower()}/{name} created")
     else:
-        _compare(cluster.get(MODEL_VERSIONS, outcome.namespace, name), outcome, tell)
+        _compare(cluster.get(family.versions, outcome.namespace, name), outcome, tell)
     if request.alias is not None:
         patch = {"spec": {"aliases": {request.alias: {"version": name}}}}
-        cluster.merge(MODEL_ARTIFACTS, outcome.namespace, request.artifact, patch)
-        tell(f"alias {request.artifact}:{request.alias} asks for {name}")
+        cluster.merge(family.collections, outcome.namespace, owner, patch)
+        tell(f"alias {owner}:{request.alias} asks for {name}")
 
 
-def _create(cluster: Cluster, resource: Any, manifest: Object) -> bool:
+def _create(cluster: Cluster, resource: Resource, manifest: Object) -> bool:
     """Whether the object was made; False when there is one of this name."""
     try:
         cluster.create(resource, str(manifest["metadata"]["namespace"]), manifest)
@@ -192,31 +204,31 @@ def _create(cluster: Cluster, resource: Any, manifest: Object) -> bool:
 
 
 def _compare(existing: Object | None, outcome: PushOutcome, tell: Callable[[str], None]) -> None:
-    """Look at the ModelVersion that is there: it must mean this content; what is said about it stays as it is."""
-    name = outcome.manifest["metadata"]["name"]
+    """Look at the version that is there: it must mean this content; what is said about it stays as it is."""
+    kind, name = outcome.manifest["kind"], outcome.manifest["metadata"]["name"]
     if existing is None:
-        raise CommandError(f"ModelVersion {name} was deleted during the push: push again")
+        raise CommandError(f"{kind} {name} was deleted during the push: push again")
     digest = dig(existing, "spec", "digest") or dig(existing, "status", "digest")
     if digest not in (None, outcome.digest):
-        raise CommandError(f"ModelVersion {name} exists with the digest {digest}; this content is {outcome.digest}")
+        raise CommandError(f"{kind} {name} exists with the digest {digest}; this content is {outcome.digest}")
     said = {key: value for key, value in outcome.manifest["spec"].items() if key not in _IDENTITY}
     differing = sorted(key for key, value in said.items() if existing["spec"].get(key) != value)
     if differing:
-        tell(f"modelversion/{name} exists and is immutable: {', '.join(differing)} stay as they were")
+        tell(f"{kind.lower()}/{name} exists and is immutable: {', '.join(differing)} stay as they were")
     else:
-        tell(f"modelversion/{name} is there already")
+        tell(f"{kind.lower()}/{name} is there already")
 
 
-_IDENTITY = frozenset({"artifact", "version", "digest", "source"})
+_IDENTITY = frozenset({"artifact", "dataset", "version", "digest", "source"})
 
 
 def _version_manifest(request: PushRequest, namespace: str, reserved: Reserved) -> Object:
     return {
         "apiVersion": names.API_VERSION,
-        "kind": MODEL_VERSIONS.kind,
-        "metadata": {"name": object_name(request.artifact, reserved.version), "namespace": namespace},
+        "kind": FAMILY_OF[request.collection.family].versions.kind,
+        "metadata": {"name": object_name(request.collection.name, reserved.version), "namespace": namespace},
         "spec": {
-            "artifact": request.artifact,
+            request.collection.field: request.collection.name,
             "version": reserved.version,
             "digest": reserved.digest,
             "source": {"pushed": {}},
@@ -225,10 +237,10 @@ def _version_manifest(request: PushRequest, namespace: str, reserved: Reserved) 
     }
 
 
-def _artifact_manifest(request: PushRequest, namespace: str, versioning: str) -> Object:
+def _collection_manifest(request: PushRequest, namespace: str, versioning: str) -> Object:
     return {
         "apiVersion": names.API_VERSION,
-        "kind": MODEL_ARTIFACTS.kind,
-        "metadata": {"name": request.artifact, "namespace": namespace},
-        "spec": {"versioning": versioning},
+        "kind": FAMILY_OF[request.collection.family].collections.kind,
+        "metadata": {"name": request.collection.name, "namespace": namespace},
+        "spec": {"versioning": versioning} if request.collection.family == "models" else {},
     }

@@ -1,19 +1,28 @@
 """`modelberth.push` and `modelberth.load`: the command line's work as two functions."""
 
+import hashlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from modelberth.cli.errors import UsageError
 from modelberth.cli.pushing import PushRequest
 from modelberth.cli.pushing import push as push_folder
-from modelberth.cli.session import Place, session_access
+from modelberth.cli.reading import reading
+from modelberth.cli.session import Place
+from modelberth.content import collections
 from modelberth.content.addresses import Address
+from modelberth.content.collections import Collection, CollectionFamily
 from modelberth.transfer.load import load as load_folder
 from modelberth.transfer.progress import Progress
 from modelberth.transfer.workers import default_workers
+
+_FIELDS_OF_OTHERS: Mapping[CollectionFamily, frozenset[str]] = {
+    "models": frozenset({"derivedFrom", "labels"}),
+    "datasets": frozenset({"metrics", "parameters", "signature"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +30,16 @@ class PushedVersion:
     """The version that a folder is now.
 
     Attributes:
-        artifact: the ModelArtifact's name.
+        artifact: the ModelArtifact's name; None for data.
+        dataset: the Dataset's name; None for a model.
         version: as `v4` or `1.1`.
-        name: the ModelVersion's name, as `mnist-v4`.
+        name: the version's object name, as `mnist-v4`.
         digest: `sha256:<hex>`.
         created: False when the same content had this version before.
     """
 
-    artifact: str
+    artifact: str | None
+    dataset: str | None
     version: str
     name: str
     digest: str
@@ -37,8 +48,9 @@ class PushedVersion:
 
 def push(
     folder: str | os.PathLike[str],
-    artifact: str,
+    artifact: str | None = None,
     *,
+    dataset: str | None = None,
     alias: str | None = None,
     version: str | None = None,
     versioning: Literal["Sequence", "Semantic"] | None = None,
@@ -47,6 +59,8 @@ def push(
     parameters: Mapping[str, object] | None = None,
     lineage: Mapping[str, Any] | None = None,
     signature: Mapping[str, Any] | None = None,
+    derived_from: Sequence[str] = (),
+    labels: Mapping[str, object] | None = None,
     description: str | None = None,
     draft: bool = False,
     namespace: str | None = None,
@@ -56,22 +70,26 @@ def push(
     registry_namespace: str | None = None,
     workers: int | None = None,
 ) -> PushedVersion:
-    """Send a folder as a new version of an artifact.
+    """Send a folder as a new version of an artifact or a dataset.
 
-    Only what the store lacks is sent. The same content again gives the version that exists. The ModelArtifact is made
-    when there is none.
+    Only what the store lacks is sent. The same content again gives the version that exists. The ModelArtifact or
+    Dataset is made when there is none.
 
     Args:
         folder: its path; links inside of it are followed, links that leave it are refused.
         artifact: the ModelArtifact's name.
-        alias: an alias of the artifact to move to the version.
+        dataset: the Dataset's name; exactly one of the two.
+        alias: an alias of the artifact or dataset to move to the version.
         version: such as `v4`; the next one by default.
         versioning: how a new artifact counts.
         format: what reads the content, such as `onnx`.
-        metrics: numbers that were measured.
-        parameters: what the training was told; values are written with `str`.
-        lineage: `run`, `datasets`, `parents`, `code`, `environment`, as in a ModelVersion's spec.
-        signature: `inputs` and `outputs`, as in a ModelVersion's spec.
+        metrics: numbers that were measured; of artifacts only.
+        parameters: what the training was told; values are written with `str`; of artifacts only.
+        lineage: `run`, `datasets`, `parents`, `code`, `environment`, as in a ModelVersion's spec; `run`, `code` and
+            `environment`, as in a DatasetVersion's.
+        signature: `inputs` and `outputs`, as in a ModelVersion's spec; of artifacts only.
+        derived_from: the DatasetVersions that it was made from, as `housing-v1`; of datasets only.
+        labels: whatever else is to be known, by name; values are written with `str`; of datasets only.
         description: what is special about it.
         draft: keep content and number, make no object.
         namespace: by default the kubeconfig context's.
@@ -91,16 +109,21 @@ def push(
         "lineage": dict(lineage or {}),
         "parameters": {name: str(value) for name, value in (parameters or {}).items()},
         "metrics": {name: float(value) for name, value in (metrics or {}).items()},
+        "derivedFrom": list(derived_from),
+        "labels": {name: str(value) for name, value in (labels or {}).items()},
         "description": description,
     }
+    collection = _collection(artifact, dataset)
+    description_of = {name: value for name, value in spec.items() if value}
+    _refuse_foreign(collection, description_of)
     request = PushRequest(
         folder=os.fspath(folder),
-        artifact=artifact,
+        collection=collection,
         version=version,
         versioning=versioning,
         alias=alias,
         declare=not draft,
-        description={name: value for name, value in spec.items() if value},
+        description=description_of,
     )
     place = Place(
         kubeconfig=kubeconfig,
@@ -117,11 +140,24 @@ def push(
         raise ValueError(str(error)) from None
     return PushedVersion(
         artifact=artifact,
+        dataset=dataset,
         version=outcome.version,
         name=str(outcome.manifest["metadata"]["name"]),
         digest=outcome.digest,
         created=outcome.created,
     )
+
+
+def _collection(artifact: str | None, dataset: str | None) -> Collection:
+    if (artifact is None) == (dataset is None):
+        raise ValueError("push takes exactly one of artifact and dataset")
+    return collections.artifact(artifact) if artifact is not None else collections.dataset(str(dataset))
+
+
+def _refuse_foreign(collection: Collection, described: Mapping[str, Any]) -> None:
+    foreign = described.keys() & _FIELDS_OF_OTHERS[collection.family]
+    if foreign:
+        raise ValueError(f"{', '.join(sorted(foreign))}: no version of {collection} has that; leave it away")
 
 
 def load(
@@ -130,6 +166,7 @@ def load(
     *,
     desired: bool = False,
     replace: bool = False,
+    dataset: bool = False,
     namespace: str | None = None,
     kubeconfig: str | None = None,
     context: str | None = None,
@@ -140,11 +177,12 @@ def load(
     """Bring a version into a folder, every byte verified, and return the folder's path.
 
     Args:
-        address: `[namespace/]name[:alias | :v4 | :1.1 | @sha256:…]`.
+        address: `[namespace/]name[:alias | :v4 | :1.1 | @sha256:…][#folder]`; with a folder only that is loaded.
         folder: where to; by default a folder in the user's cache that is named after the digest. What is intact there
             is proved by hashing and not fetched again.
         desired: take what an alias should stand for, served or not.
         replace: replace a `folder` that holds something else.
+        dataset: the name is a Dataset's; needed only where an artifact has it, too.
         namespace: by default the kubeconfig context's; the address's own counts first.
         kubeconfig: as kubectl's.
         context: the kubeconfig's context.
@@ -165,29 +203,33 @@ def load(
         registry_url=registry_url,
         registry_namespace=registry_namespace,
     )
-    with place.connect() as cluster:
-        home = parsed.namespace or namespace or cluster.namespace
-        with session_access(cluster, place, home, "Pull") as access:
-            digest = access.digest_of(parsed, desired=desired)
-            target = os.fspath(folder) if folder is not None else cache_folder(digest)
-            loaded = load_folder(
-                access.client,
-                access.http,
-                digest,
-                target,
-                workers=workers or default_workers(),
-                progress=Progress(),
-                replace=replace or folder is None,
-            )
+    with (
+        place.connect() as cluster,
+        reading(cluster, place, parsed, desired=desired, family="datasets" if dataset else None) as (access, found),
+    ):
+        loaded = load_folder(
+            access.client,
+            access.http,
+            found.digest,
+            os.fspath(folder) if folder is not None else cache_folder(found.digest, parsed.folder),
+            workers=workers or default_workers(),
+            progress=Progress(),
+            replace=replace or folder is None,
+            folder=parsed.folder,
+            family=found.family,
+        )
     return loaded.path
 
 
-def cache_folder(digest: str) -> str:
-    """Where a version lies in the user's cache; each digest has a folder of its own around it, for locks."""
+def cache_folder(digest: str, part: str | None = None) -> str:
+    """Where a version, or one folder of it, lies in the cache; each has a folder of its own around it, for locks."""
     if sys.platform == "win32":
         cache = os.environ.get("LOCALAPPDATA") or os.path.expanduser("~/AppData/Local")
     elif sys.platform == "darwin":
         cache = os.path.expanduser("~/Library/Caches")
     else:
         cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(cache, "modelberth", digest.replace(":", "-"), "model")
+    name = digest.replace(":", "-")
+    if part is not None:
+        name += "-" + hashlib.sha256(part.encode()).hexdigest()[:16]
+    return os.path.join(cache, "modelberth", name, "model")

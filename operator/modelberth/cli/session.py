@@ -21,7 +21,7 @@ from modelberth.cli.access import Access
 from modelberth.cli.cluster import Cluster, proxy_for
 from modelberth.cli.display import Notices
 from modelberth.cli.errors import CommandError
-from modelberth.content.collections import Family
+from modelberth.content.collections import Collection, Family
 from modelberth.domain.objects import dig
 from modelberth.runtime.resources import CONFIG_MAPS, TRANSFER_SESSIONS
 from modelberth.transfer.errors import HttpFailure, TransferError
@@ -70,7 +70,7 @@ def session_access(
     namespace: str,
     operation: Operation,
     *,
-    artifact: str | None = None,
+    collection: Collection | None = None,
     family: Family = "models",
 ) -> Iterator[Access]:
     """Access by a new session, which is deleted at the end.
@@ -80,13 +80,13 @@ def session_access(
         place: where the registry is.
         namespace: whose content.
         operation: Push or Pull.
-        artifact: the only one that the session is for, if it is for one.
-        family: whose content the session is for.
+        collection: the only one that the session is for, if it is for one.
+        family: whose content the session is for; the collection's, if one is given.
 
     Raises:
         TransferError: the API server or the registry refused; the message has their words.
     """
-    name, secret = _create(cluster, namespace, operation, artifact, family)
+    name, secret = _create(cluster, namespace, operation, collection, collection.family if collection else family)
     try:
         with _registry(cluster, place, namespace, f"{name}.{secret}") as access:
             yield access
@@ -98,7 +98,7 @@ def session_access(
 
 
 def _create(
-    cluster: Cluster, namespace: str, operation: Operation, artifact: str | None, family: Family
+    cluster: Cluster, namespace: str, operation: Operation, collection: Collection | None, family: Family
 ) -> tuple[str, str]:
     """(name, secret) of a new session."""
     secret = secrets.token_hex(32)
@@ -108,7 +108,7 @@ def _create(
         "secretHash": hashlib.sha256(secret.encode()).hexdigest(),
         "ttlSeconds": SESSION_SECONDS,
         "user": cluster.user(),
-        **({"artifact": artifact} if artifact else {}),
+        **({collection.field: collection.name} if collection else {}),
         **({"family": family} if family != "models" else {}),
     }
     body = {

@@ -2,21 +2,23 @@
 
 Without DIR every object is read from the store and verified, and nothing is kept. With DIR the folder is compared
 with the version: other bytes, missing and additional files are listed, and the exit code is 1 if there are any.
+ADDRESS may end with #folder: then it is about that folder of the version.
 """
 
 import argparse
 import sys
 
-from modelberth.cli.access import Access
-from modelberth.cli.arguments import add_place, add_workers, address
+from modelberth.cli.access import Access, Named
+from modelberth.cli.arguments import add_family, add_place, add_workers, address, family_of
 from modelberth.cli.display import showing, size
 from modelberth.cli.errors import CommandError
-from modelberth.cli.session import Place, session_access
+from modelberth.cli.reading import reading
+from modelberth.cli.session import Place
 from modelberth.transfer.fetch import Fetcher
-from modelberth.transfer.load import check_complete
+from modelberth.transfer.load import check_complete, part_of
 from modelberth.transfer.progress import Progress
 from modelberth.transfer.urls import UrlPages
-from modelberth.transfer.verify import compare_folder, verify_stored
+from modelberth.transfer.verify import compare_folder, objects_of, verify_stored
 
 _SHOWN = 20
 
@@ -26,6 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("address", metavar="ADDRESS", type=address)
     parser.add_argument("folder", metavar="DIR", nargs="?", help="compare this folder instead of reading the store")
     parser.add_argument("--desired", action="store_true", help="take what the alias should stand for, served or not")
+    add_family(parser)
     add_workers(parser)
     add_place(parser)
 
@@ -33,18 +36,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Verify."""
     place = Place.of(arguments)
-    with place.connect() as cluster:
-        namespace = arguments.address.namespace or place.namespace or cluster.namespace
-        with session_access(cluster, place, namespace, "Pull") as access:
-            digest = access.digest_of(arguments.address, desired=arguments.desired)
-            print(_verify(access, digest, arguments), file=sys.stderr)
+    with (
+        place.connect() as cluster,
+        reading(cluster, place, arguments.address, desired=arguments.desired, family=family_of(arguments)) as (
+            access,
+            found,
+        ),
+    ):
+        print(_verify(access, found, arguments), file=sys.stderr)
     return 0
 
 
-def _verify(access: Access, digest: str, arguments: argparse.Namespace) -> str:
-    tree = access.client.tree(digest)
-    layout = access.client.layout(digest)
-    check_complete(tree, layout)
+def _verify(access: Access, found: Named, arguments: argparse.Namespace) -> str:
+    whole = access.client.tree(found.digest, family=found.family)
+    layout = access.client.layout(found.digest, family=found.family)
+    check_complete(whole, layout)
+    part = arguments.address.folder
+    tree = whole if part is None else part_of(whole, part)
+    digest = found.digest if part is None else f"{found.digest}#{part}"
     progress = Progress()
     if arguments.folder is not None:
         with showing(progress, quiet=arguments.quiet):
@@ -54,8 +63,10 @@ def _verify(access: Access, digest: str, arguments: argparse.Namespace) -> str:
             more = f"\n  and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
             raise CommandError(f"{arguments.folder} is not {digest}:\n{shown}{more}")
         return f"{arguments.folder} is {digest}: {tree.file_count} files, {size(tree.size_bytes)}"
-    urls = UrlPages(access.client, digest, range(len(layout.objects)))
+    urls = UrlPages(access.client, found.digest, range(len(layout.objects)), family=found.family)
     fetcher = Fetcher(access.http, urls, layout, patience=access.client.patience, arrived=progress.add)
+    needed = objects_of(tree, layout)
     with showing(progress, quiet=arguments.quiet):
-        verify_stored(fetcher, layout, workers=arguments.workers, progress=progress)
-    return f"{digest} is intact: {len(layout.objects)} objects, {size(layout.stored_bytes)}"
+        verify_stored(fetcher, layout, needed, workers=arguments.workers, progress=progress)
+    stored = sum(layout.objects[number].size for number in needed)
+    return f"{digest} is intact: {len(needed)} objects, {size(stored)}"

@@ -9,7 +9,7 @@ Where the bytes lie is the layout's business (layout.py) and never part of the i
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self, cast
 
 from modelberth.content.chunks import CHUNK_SIZE, EMPTY_SHA256, is_hex_digest
@@ -26,6 +26,7 @@ EntryType = Literal["f", "x", "d"]
 
 _MAX_LINE = 2 + 65 + 20 + MAX_PATH_BYTES + 1
 _FEED = 1024 * 1024
+_SHOWN_FOLDERS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,33 @@ class Tree:
     def to_bytes(self) -> bytes:
         """The canonical text."""
         return b"".join(self.lines())
+
+    def below(self, folder: str) -> "Tree":
+        """The folder's own tree: its entries, with their paths from there on.
+
+        Raises:
+            FormatError: there is no such folder; names those that there are.
+        """
+        prefix = f"{folder}/"
+        inside = [
+            replace(entry, path=entry.path[len(prefix) :]) for entry in self.entries if entry.path.startswith(prefix)
+        ]
+        if not inside and not any(entry.path == folder and not entry.is_file for entry in self.entries):
+            raise FormatError(f"folder {escape(folder)} is not there; {self._what_folders()}")
+        return Tree.build(inside)
+
+    def _what_folders(self) -> str:
+        found: set[str] = set()
+        for entry in self.entries:
+            folder = entry.path.rpartition("/")[0] if entry.is_file else entry.path
+            while folder and folder not in found:
+                found.add(folder)
+                folder = folder.rpartition("/")[0]
+        if not found:
+            return "there are no folders"
+        shown = sorted(found, key=lambda folder: (folder.count("/"), folder))
+        more = f" and {len(shown) - _SHOWN_FOLDERS} more" if len(shown) > _SHOWN_FOLDERS else ""
+        return "the folders are " + ", ".join(map(escape, shown[:_SHOWN_FOLDERS])) + more
 
     @property
     def file_count(self) -> int:

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelberth.content.addresses import is_digest
+from modelberth.content.collections import CollectionFamily
 from modelberth.transfer.errors import TransferError
 from modelberth.transfer.http import describe
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What an address stands for."""
+    """What an address stands for: a version of the artifact or the dataset `name`, by `family`."""
 
     namespace: str
-    artifact: str
+    family: CollectionFamily
+    name: str
     version: str
     digest: str
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from modelberth.content.collections import Family
 from modelberth.content.errors import FormatError
 from modelberth.content.layout import MAX_OBJECT_BYTES, Layout
 from modelberth.content.tree import Tree
@@ -18,7 +19,7 @@ from modelberth.transfer.errors import TransferError
 from modelberth.transfer.fetch import Fetcher
 from modelberth.transfer.files import sync_folder
 from modelberth.transfer.http import Http
-from modelberth.transfer.plan import Job, Lacking, Plan
+from modelberth.transfer.plan import Job, Plan
 from modelberth.transfer.progress import Progress
 from modelberth.transfer.registry_client import RegistryClient
 from modelberth.transfer.staging import Staging, remove, staging_path
@@ -54,8 +55,10 @@ def load(
     workers: int,
     progress: Progress,
     replace: bool = False,
+    folder: str | None = None,
+    family: Family = "models",
 ) -> Loaded:
-    """Make `target` the folder with this digest.
+    """Make `target` the folder with this digest, or one folder of it.
 
     Args:
         client: the registry.
@@ -65,15 +68,19 @@ def load(
         workers: how many threads fetch, verify and write; each holds 8 MiB.
         progress: counts the bytes that are there.
         replace: whether a target that holds something else is replaced by the version.
+        folder: loads what is below this folder only, with paths from there on; None for everything. It is proven by
+            the digest of the whole all the same.
+        family: whose content it is asked for as.
 
     Raises:
         Damaged: an object of the store is not what it should be; nothing became visible.
-        TransferError: the target is something else, or the version could not be read.
+        TransferError: the target is something else, there is no such folder, or the version could not be read.
         OSError: the disk is full or may not be written.
     """
-    tree = client.tree(digest)
-    layout = client.layout(digest)
-    check_complete(tree, layout)
+    whole = client.tree(digest, family=family)
+    layout = client.layout(digest, family=family)
+    check_complete(whole, layout)
+    tree = whole if folder is None else part_of(whole, folder)
     target = os.path.abspath(target)
     parent = os.path.dirname(target)
     os.makedirs(parent, exist_ok=True)
@@ -82,15 +89,30 @@ def load(
         if differences == []:
             return Loaded(target, digest, tree.file_count, tree.size_bytes, 0)
         if differences and not replace:
-            raise _occupied(target, digest, differences)
-        staging = Staging(tree, layout, staging_path(target, digest))
+            raise _occupied(target, digest if folder is None else f"{digest}#{folder}", differences)
+        staging = Staging(tree, layout, staging_path(target, tree.digest))
         lacking = staging.prepare(workers=workers, progress=progress)
-        fetched = _fetch(client, http, staging, lacking, workers=workers, progress=progress)
+        plan = Plan(layout, lacking)
+        urls = UrlPages(client, digest, plan.objects, family=family)
+        fetcher = Fetcher(http, urls, layout, patience=client.patience, arrived=progress.add)
+        _fetch(fetcher, staging, plan, workers=workers, progress=progress)
         staging.settle(workers=workers)
         _swap_in(staging.path, target)
         if alone:
             _remove_left_overs(target)
-    return Loaded(target, digest, tree.file_count, tree.size_bytes, fetched)
+    return Loaded(target, digest, tree.file_count, tree.size_bytes, plan.size)
+
+
+def part_of(tree: Tree, folder: str) -> Tree:
+    """One folder of a tree, as a tree of its own.
+
+    Raises:
+        TransferError: names the folders that there are.
+    """
+    try:
+        return tree.below(folder)
+    except FormatError as error:
+        raise TransferError(f"{tree.digest}: {error}") from None
 
 
 def check_complete(tree: Tree, layout: Layout) -> None:
@@ -128,22 +150,11 @@ def _occupied(target: str, digest: str, differences: Sequence[Difference]) -> Tr
     )
 
 
-def _fetch(
-    client: RegistryClient,
-    http: Http,
-    staging: Staging,
-    lacking: list[Lacking],
-    *,
-    workers: int,
-    progress: Progress,
-) -> int:
-    """Fetch what the staging folder lacks; returns the number of bytes that takes."""
-    plan = Plan(staging.layout, lacking)
+def _fetch(fetcher: Fetcher, staging: Staging, plan: Plan, *, workers: int, progress: Progress) -> None:
+    """Fetch what the staging folder lacks."""
     free = shutil.disk_usage(staging.path).free
     if plan.size > free:
         raise TransferError(f"{staging.path}: {plan.size} more bytes are needed and {free} are free")
-    urls = UrlPages(client, staging.tree.digest, plan.objects)
-    fetcher = Fetcher(http, urls, staging.layout, patience=client.patience, arrived=progress.add)
     buffers = Buffers(MAX_OBJECT_BYTES)
     progress.begin("load", plan.size)
 
@@ -151,7 +162,6 @@ def _fetch(
         staging.write(job, fetcher.fetch(job.wanted, buffers.mine()))
 
     for_each(plan.jobs(), work, workers=workers)
-    return plan.size
 
 
 def _swap_in(staging: str, target: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
+from modelberth.content.collections import Collection, CollectionFamily, Family
 from modelberth.content.errors import FormatError
 from modelberth.content.layout import MAX_LAYOUT_BYTES, Layout, LayoutParser
 from modelberth.content.tree import MAX_TREE_BYTES, Entry, Tree, TreeParser
@@ -61,66 +62,88 @@ class RegistryClient:
         """What the registry says about itself."""
         return as_object(self._get(f"{self._base}/info"))
 
+    def tell(self, path: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Tell something about the namespace's records, such as a step; the answer is what holds."""
+        return as_object(self._post(f"{self._content}/{path}", value))
+
     def ask(self, path: str, **query: str) -> Mapping[str, Any]:
         """The answer to a question about the namespace's records, such as `lineage`, as the registry gives it."""
         return as_object(self._get(f"{self._content}/{path}?{urlencode(query)}"))
 
-    def resolve(self, address: str, *, desired: bool = False) -> Resolved:
-        """What an address stands for: its alias's current version, or with `desired` the wished one."""
-        query = urlencode({"address": address, "desired": str(desired).lower()})
-        answer = as_object(self._get(f"{self._content}/resolve?{query}"))
+    def resolve(self, address: str, *, desired: bool = False, family: CollectionFamily | None = None) -> Resolved:
+        """What an address stands for: its alias's current version, or with `desired` the wished one.
+
+        With a family the name is looked up there only.
+        """
+        query = {"address": address, "desired": str(desired).lower()}
+        if family is not None:
+            query["family"] = family
+        answer = as_object(self._get(f"{self._content}/resolve?{urlencode(query)}"))
         return Resolved(
             namespace=text_of(answer, "namespace"),
-            artifact=text_of(answer, "artifact"),
+            family="datasets" if answer.get("family") == "datasets" else "models",
+            name=text_of(answer, "artifact"),
             version=text_of(answer, "version"),
             digest=digest_of(answer),
         )
 
-    def tree(self, digest: str) -> Tree:
+    def tree(self, digest: str, *, family: Family = "models") -> Tree:
         """The tree with this digest.
 
         Raises:
             TransferError: the registry's answer is no tree, or another one.
         """
         try:
-            entries, found = self.patience.run(lambda: self._tree_once(digest))
+            entries, found = self.patience.run(lambda: self._tree_once(digest, family))
         except FormatError as error:
             raise TransferError(f"refused: the tree of {digest} that the registry gave is broken: {error}") from None
         if found != digest:
             raise TransferError(f"refused: the tree of {digest} that the registry gave has the digest {found}")
         return Tree(tuple(entries), digest)
 
-    def layout(self, digest: str) -> Layout:
+    def layout(self, digest: str, *, family: Family = "models") -> Layout:
         """Where the bytes of this tree lie.
 
         Raises:
             TransferError: the registry's answer is no layout.
         """
         try:
-            return self.patience.run(lambda: self._layout_once(digest))
+            return self.patience.run(lambda: self._layout_once(digest, family))
         except FormatError as error:
             raise TransferError(f"refused: the layout of {digest} that the registry gave is broken: {error}") from None
 
-    def download_urls(self, digest: str, objects: Sequence[int]) -> dict[int, str]:
+    def download_urls(self, digest: str, objects: Sequence[int], *, family: Family = "models") -> dict[int, str]:
         """Signed URLs for objects by their number in the layout, at most 1,000; good for 15 minutes."""
-        answer = as_object(self._post(f"{self._content}/content/{digest}/urls", {"objects": list(objects)}))
+        answer = as_object(self._post(self._part(digest, "urls", family), {"objects": list(objects)}))
         urls = answer.get("urls")
         if not isinstance(urls, dict):
             raise unexpected("urls")
         return {int(number): str(url) for number, url in urls.items()}
 
-    def versions(self, artifact: str) -> list[Mapping[str, Any]]:
-        """The versions of an artifact, drafts included: version, digest, committed, createdAt, createdBy."""
-        return as_objects(self._get(f"{self._content}/artifacts/{quote(artifact, safe='')}/versions"))
+    def versions(self, collection: Collection) -> list[Mapping[str, Any]]:
+        """The versions of a collection, drafts included: version, digest, committed, createdAt, createdBy."""
+        return as_objects(self._get(self._versions(collection)))
 
     def reserve(
-        self, artifact: str, *, digest: str, versioning: str, version: str | None, spec: Mapping[str, Any]
+        self,
+        collection: Collection,
+        *,
+        digest: str,
+        versioning: str | None,
+        version: str | None,
+        spec: Mapping[str, Any],
     ) -> Reserved:
-        """The version of this content in the artifact: the one it has, or a newly reserved one."""
-        body: dict[str, Any] = {"digest": digest, "versioning": versioning, "spec": dict(spec)}
-        if version is not None:
-            body["version"] = version
-        answer = as_object(self._post(f"{self._content}/artifacts/{quote(artifact, safe='')}/versions", body))
+        """The version of this content in the collection: the one it has, or a newly reserved one.
+
+        How it counts is said for artifacts only: every dataset counts the same way.
+        """
+        given = {"versioning": versioning, "version": version}
+        body = {
+            "digest": digest,
+            "spec": dict(spec),
+            **{name: text for name, text in given.items() if text is not None},
+        }
+        answer = as_object(self._post(self._versions(collection), body))
         return Reserved(
             version=text_of(answer, "version"),
             digest=digest_of(answer, digest),
@@ -208,8 +231,7 @@ class RegistryClient:
 
     def report_attempt(self, run: str, number: int, report: Mapping[str, Any]) -> Mapping[str, Any]:
         """Say how an attempt of a run ended; the answer is what the registry holds of it."""
-        path = f"runs/{quote(run, safe='')}/attempts/{number}"
-        return as_object(self._post(f"{self._content}/{path}", report))
+        return self.tell(f"runs/{quote(run, safe='')}/attempts/{number}", report)
 
     def post_progress(
         self, digest: str, done: int, total: int, *, phase: str = "", phases: Sequence[Mapping[str, Any]] = ()
@@ -221,6 +243,14 @@ class RegistryClient:
         body = json.dumps(said).encode()
         headers = [*self._credentials(), ("Content-Type", "application/json")]
         self._http.call("POST", f"{self._content}/progress", headers=headers, body=body)
+
+    def _versions(self, collection: Collection) -> str:
+        return f"{self._content}/{collection.field}s/{quote(collection.name, safe='')}/versions"
+
+    def _part(self, digest: str, part: str, family: Family) -> str:
+        """Models are asked for without a family, as registries from before there were several expect."""
+        query = "" if family == "models" else f"?family={family}"
+        return f"{self._content}/content/{digest}/{part}{query}"
 
     def _get(self, url: str) -> Any:
         return self._call("GET", url, None)
@@ -237,16 +267,16 @@ class RegistryClient:
 
         return decoded(url, self.patience.run(attempt))
 
-    def _tree_once(self, digest: str) -> tuple[list[Entry], str]:
+    def _tree_once(self, digest: str, family: Family) -> tuple[list[Entry], str]:
         parser = TreeParser()
         entries: list[Entry] = []
-        for block in self._text_of(f"{self._content}/content/{digest}/tree", MAX_TREE_BYTES):
+        for block in self._text_of(self._part(digest, "tree", family), MAX_TREE_BYTES):
             entries += parser.feed(block)
         return entries, parser.close()
 
-    def _layout_once(self, digest: str) -> Layout:
+    def _layout_once(self, digest: str, family: Family) -> Layout:
         parser = LayoutParser()
-        for block in self._text_of(f"{self._content}/content/{digest}/layout", MAX_LAYOUT_BYTES):
+        for block in self._text_of(self._part(digest, "layout", family), MAX_LAYOUT_BYTES):
             parser.feed(block)
         return parser.close()
 

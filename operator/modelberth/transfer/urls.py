@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 
+from modelberth.content.collections import Family
 from modelberth.transfer.answers import unexpected
 from modelberth.transfer.registry_client import RegistryClient
 
@@ -14,14 +15,18 @@ class UrlPages:
         client: the registry.
         digest: of the tree.
         objects: the numbers of all objects that will be needed, in the order in which they will be.
+        family: whose content it is asked for as.
     """
 
     PAGE = 200
 
-    def __init__(self, client: RegistryClient, digest: str, objects: Sequence[int]) -> None:
+    def __init__(
+        self, client: RegistryClient, digest: str, objects: Sequence[int], *, family: Family = "models"
+    ) -> None:
         self._client = client
         self._digest = digest
         self._objects = objects
+        self._family: Family = family
         self._page_of = {number: place // self.PAGE for place, number in enumerate(objects)}
         self._urls: dict[int, str] = {}
         self._asking = threading.Lock()
@@ -31,7 +36,8 @@ class UrlPages:
         with self._asking:
             if number not in self._urls:
                 start = self._page_of[number] * self.PAGE
-                self._urls.update(self._client.download_urls(self._digest, self._objects[start : start + self.PAGE]))
+                page = self._objects[start : start + self.PAGE]
+                self._urls.update(self._client.download_urls(self._digest, page, family=self._family))
             try:
                 return self._urls[number]
             except KeyError:

@@ -82,8 +82,15 @@ def _digest_at(root: Root, path: str, offset: int, length: int, buffer: memoryvi
         os.close(fd)
 
 
-def verify_stored(fetcher: Fetcher, layout: Layout, *, workers: int, progress: Progress) -> None:
-    """Read every object of a version and check every byte, keeping nothing.
+def objects_of(tree: Tree, layout: Layout) -> list[int]:
+    """The numbers of the objects that hold the files of a tree, or of one folder of it, in order."""
+    return sorted({layout.chunks[digest].object for entry in tree.entries for digest in layout.chunks_of(entry)})
+
+
+def verify_stored(
+    fetcher: Fetcher, layout: Layout, numbers: Sequence[int], *, workers: int, progress: Progress
+) -> None:
+    """Read these objects of a version, by their numbers, and check every byte, keeping nothing.
 
     Raises:
         Damaged: names the first object that is not what the layout says.
@@ -93,8 +100,9 @@ def verify_stored(fetcher: Fetcher, layout: Layout, *, workers: int, progress: P
     for digest, piece in layout.chunks.items():
         chunks[piece.object].append((piece.offset, piece.length, digest))
     buffers = Buffers(MAX_OBJECT_BYTES)
-    progress.begin("verify", layout.stored_bytes)
-    wanted = (Wanted(number, 0, stored.size, tuple(chunks[number])) for number, stored in enumerate(layout.objects))
+    sizes = {number: layout.objects[number].size for number in numbers}
+    progress.begin("verify", sum(sizes.values()))
+    wanted = (Wanted(number, 0, size, tuple(chunks[number])) for number, size in sizes.items())
 
     def check(item: Wanted) -> None:
         fetcher.fetch(item, buffers.mine())

@@ -31,6 +31,7 @@ class FakeCluster:
         self.sessions_seen = []
         self.statuses = {}
         self.logs = {}
+        self.session_families_refused = set()
         self.token = "user-token"
         handler = type("Handler", (_Handler,), {"cluster": self})
         self._server = _Server(("127.0.0.1", 0), handler)
@@ -74,7 +75,15 @@ class FakeCluster:
         return bool(session) and session["spec"]["secretHash"] == hashlib.sha256(secret.encode()).hexdigest()
 
 
-_LISTED = ("modelartifacts", "modelversions", "registeredmodels", "modeldeployments", "trainingruns")
+_LISTED = (
+    "modelartifacts",
+    "modelversions",
+    "datasets",
+    "datasetversions",
+    "registeredmodels",
+    "modeldeployments",
+    "trainingruns",
+)
 
 
 class _Server(ThreadingHTTPServer):
@@ -137,6 +146,10 @@ class _Handler(BaseHTTPRequestHandler):
         if place in self.cluster.objects:
             self._status(409, "AlreadyExists", f"{place} already exists")
             return
+        family = value.get("spec", {}).get("family", "models")
+        if path.endswith("/transfersessions") and family in self.cluster.session_families_refused:
+            self._status(403, "Forbidden", f"no {family} for you")
+            return
         value["metadata"].setdefault("uid", f"uid-of-{value['metadata']['name']}")
         self.cluster.objects[place] = value
         if path.endswith("/transfersessions"):
@@ -164,6 +177,11 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.cluster.session_holds(self.headers.get("Modelberth-Session", "")):
             self._answer(401, {"error": {"code": "Unauthorized", "message": "no valid token or session"}})
             return
+        asked = re.search(r"/content/(sha256:[0-9a-f]{64})/", self.path)
+        family = self._family()
+        if asked and family != "runs" and (family, asked[1]) not in self.cluster.registry.families:
+            self._answer(404, {"error": {"code": "ContentNotFound", "message": f"{asked[1]} is not there"}})
+            return
         server = urlsplit(self.cluster.registry.url)
         connection = http.client.HTTPConnection(server.hostname, server.port, timeout=30)
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ("authorization", "host")}
@@ -172,6 +190,11 @@ class _Handler(BaseHTTPRequestHandler):
         data = response.read()
         self._answer(response.status, data, {"Retry-After": response.headers.get("Retry-After", "1")})
         connection.close()
+
+    def _family(self):
+        """Whose content the session is for."""
+        name = self.headers["Modelberth-Session"].rpartition(".")[0]
+        return self.cluster.get("transfersessions", name)["spec"].get("family", "models")
 
     def _status(self, status, reason, message):
         self._answer(status, {"kind": "Status", "status": "Failure", "reason": reason, "message": message})

@@ -96,7 +96,7 @@ def test_what_is_known_goes_into_the_version(cluster, run, model):
     digest = "sha256:" + "0a" * 32
     words = (
         f"--format onnx --metric accuracy=0.97 --metric loss=1e-3 --parameter lr=0.1 --parent mnist-v1 "
-        f"--dataset s3://d/train,role=train,digest={digest} --run https://mlflow/1 --code-repository https://git/x "
+        f"--trained-on s3://d/train,role=train,digest={digest} --run https://mlflow/1 --code-repository https://git/x "
         f"--code-revision abc --code-path train.py --code-dirty --image r/x@{digest} --python 3.11.7"
     )
     code, _, err = run("push", model, "--artifact", "mnist", "--description", "a b", *words.split())
@@ -176,9 +176,9 @@ def test_what_is_said_about_an_existing_version_is_not_silently_dropped(cluster,
         (["--metric", "a=nan"], "finite"),
         (["--metric", "a"], "NAME=VALUE"),
         (["--parameter", "a=1", "--parameter", "a=2"], "twice"),
-        (["--dataset", "x,size=3"], "neither role"),
-        (["--dataset", "x,role=play"], "role is one of"),
-        (["--dataset", "x,digest=abc"], "digest is"),
+        (["--trained-on", "x,size=3"], "neither role"),
+        (["--trained-on", "x,role=play"], "role is one of"),
+        (["--trained-on", "x,digest=abc"], "digest is"),
         (["--workers", "0"], "at least 1"),
         (["--versioning", "Daily"], "invalid choice"),
     ],

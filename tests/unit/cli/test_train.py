@@ -185,7 +185,7 @@ class TestRuns:
         """Log, packages and artifacts, the results, and the data where the run keeps it; a full folder is kept."""
         files = {"log.txt": b"epoch 10\n", "artifacts/a.txt": b"1"}
         digest = run("push", fill(tmp_path / "files", files), "--artifact", "x", "-q")[1].split()[1]
-        data = run("push", fill(tmp_path / "data", {"train/rows.csv": b"1"}), "--artifact", "y", "-q")[1].split()[1]
+        data = run("push", fill(tmp_path / "data", {"train/rows.csv": b"1"}), "--dataset", "y", "-q")[1].split()[1]
         record = {**RECORD, "files": digest, "template": {"saveTrainingData": True}}
         record["inputs"] = {**RECORD["inputs"], "datasetDigest": data}
         registry.answers["runs/housing-1"] = record

@@ -23,6 +23,10 @@ ADDRESSES = {
     f"ns/mnist@{DIGEST}": Address("mnist", "ns", digest=DIGEST),
     "mnist:v": Address("mnist", alias="v"),
     "mnist:va4": Address("mnist", alias="va4"),
+    "housing#train": Address("housing", folder="train"),
+    "ns/housing:v3#train/2024 a": Address("housing", "ns", version="v3", folder="train/2024 a"),
+    "housing:reviewed#a#b@c": Address("housing", alias="reviewed", folder="a#b@c"),
+    f"housing@{DIGEST}#train": Address("housing", digest=DIGEST, folder="train"),
 }
 
 
@@ -54,6 +58,12 @@ def test_an_address_is_read_and_written(text, address):
         ("mnist\n", "name"),
         (":production", "name"),
         ("a" * 64, "name"),
+        ("housing#", "folder"),
+        ("housing:v3#/train", "folder"),
+        ("housing:v3#train/", "folder"),
+        ("housing:v3#../x", "folder"),
+        ("housing:v3#a//b", "folder"),
+        ("#train", "name"),
     ],
 )
 def test_what_is_no_address_is_refused_with_the_part_and_the_form(text, why):

@@ -159,3 +159,35 @@ def test_counts_are_of_files():
     """Empty folders are no files and have no bytes."""
     tree = Tree.build([Entry("f", A, 1, "a"), Entry("x", EMPTY_SHA256, 0, "b"), Entry("d", FOLDER_HEX, 0, "c")])
     assert (tree.file_count, tree.size_bytes) == (2, 1)
+
+
+class TestBelow:
+    def test_a_folders_own_tree(self):
+        """Is what pushing that folder alone would make, executable files and empty folders included."""
+        files = {"a/b/x": ("x", b"1"), "a/b/y/": None, "a/z": ("f", b"2"), "ab/c": ("f", b"3")}
+        assert _tree(files).below("a") == _tree({"b/x": ("x", b"1"), "b/y/": None, "z": ("f", b"2")})
+        assert _tree(files).below("a/b") == _tree({"x": ("x", b"1"), "y/": None})
+        assert _tree(files).below("a/b/y") == _tree({})
+
+    @pytest.mark.parametrize("folder", ["b", "a/z", "a/b/x", "A", "a/"])
+    def test_what_is_no_folder(self, folder):
+        """Is an error that names the folders there are."""
+        with pytest.raises(FormatError, match="the folders are 'a', 'a/b'"):
+            _tree({"a/b/x": ("f", b"1"), "a/z": ("f", b"2")}).below(folder)
+
+    def test_without_and_with_many_folders(self):
+        """There may be none, and of very many some are named."""
+        with pytest.raises(FormatError, match="there are no folders"):
+            _tree({"x": ("f", b"1")}).below("a")
+        with pytest.raises(FormatError, match="and 10 more"):
+            _tree({f"f{number}/x": ("f", b"1") for number in range(30)}).below("a")
+
+
+def _tree(files):
+    """Paths → (type, bytes), or None for an empty folder, whose path ends with a slash."""
+    return Tree.build(
+        Entry("d", FOLDER_HEX, 0, path[:-1])
+        if said is None
+        else Entry(said[0], hashlib.sha256(said[1]).hexdigest(), len(said[1]), path)
+        for path, said in files.items()
+    )

@@ -27,8 +27,10 @@ class FakeRegistry:
     Attributes:
         objects: `<hex>/<ulid>` → bytes.
         trees: digest → text; `layouts` likewise, once committed.
-        records: artifact → list of (version, digest).
+        records: artifact → list of (version, digest); `data` likewise, by dataset.
+        families: (family, digest) of content that was reserved in the family.
         answers: path below the namespace, of runs → answer.
+        steps: what was told of steps, in order.
         requests: counts by `<METHOD> <kind>`; kinds: resolve, tree, layout, urls, versions, trees, uploads, commits,
             history, info, progress, attempts, object.
         faults: called with (method, kind, path) before each request; returns None, a status to answer, or "break" to
@@ -43,13 +45,17 @@ class FakeRegistry:
         self.trees = {}
         self.layouts = {}
         self.records = {}
+        self.data = {}
+        self.families = set()
         self.progress = []
         self.attempts = []
         self.answers = {}
+        self.steps = []
         self.histories = {}
         self.info = {}
         self.requests = Counter()
         self.seen_headers = []
+        self.seen_queries = []
         self.faults = lambda method, kind, path: None
         self.questions = lambda path: (404, {"error": {"code": "NotFound", "message": path}})
         self.pending_commits = 0
@@ -125,6 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
         with self.registry.lock:
             self.registry.requests[f"{self.command} {kind}"] += 1
             self.registry.seen_headers.append((kind, dict(self.headers)))
+            self.registry.seen_queries.append((kind, urlsplit(self.path).query))
         self.fault = self.registry.faults(self.command, kind, path)
         if self.fault == "break" and kind != "object":
             self.close_connection = True
@@ -148,20 +155,31 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def resolve(self, _):
-        address = parse_qs(urlsplit(self.path).query)["address"][0]
+        query = parse_qs(urlsplit(self.path).query)
+        address = query["address"][0]
         artifact, _, version = address.partition(":")
-        known = dict(self.registry.records.get(artifact, []))
-        if version not in known:
+        wanted = query.get("family", ["models", "datasets"])
+        families = [of for of in wanted if version in dict(self._known(of).get(artifact, []))]
+        if not families:
             self._answer(404, {"error": {"code": "NotFound", "message": f"{address} is not known"}})
             return
+        if len(families) > 1:
+            self._answer(409, {"error": {"code": "AmbiguousVersion", "message": f"{address}: say --dataset"}})
+            return
+        known = dict(self._known(families[0])[artifact])
         answer = {
             "namespace": "ns",
+            "family": families[0],
+            "name": artifact,
             "artifact": artifact,
             "version": version,
             "digest": known[version],
             "via": "version",
         }
         self._answer(200, answer)
+
+    def _known(self, family):
+        return self.registry.data if family == "datasets" else self.registry.records
 
     def tree(self, _, digest):
         self._stored_text(self.registry.trees.get(digest))
@@ -182,9 +200,11 @@ class _Handler(BaseHTTPRequestHandler):
         urls = {str(n): self.registry.object_url(layout.objects[n].digest, layout.objects[n].ulid) for n in numbers}
         self._answer(200, {"expiresAt": "2030-01-01T00:00:00Z", "urls": urls})
 
-    def reserve(self, _, artifact):
+    def reserve(self, _, kind, artifact):
         request = json.loads(self._body())
-        known = self.registry.records.setdefault(artifact, [])
+        family = "datasets" if kind == "datasets" else "models"
+        known = self._known(family).setdefault(artifact, [])
+        self.registry.families.add((family, request["digest"]))
         for version, digest in known:
             if digest == request["digest"]:
                 committed = digest in self.registry.layouts
@@ -195,12 +215,12 @@ class _Handler(BaseHTTPRequestHandler):
         known.append((version, request["digest"]))
         self._answer(201, {"version": version, "digest": request["digest"], "committed": False, "created": True})
 
-    def list_versions(self, _, artifact):
+    def list_versions(self, _, kind, artifact):
         self._answer(
             200,
             [
                 {"version": v, "digest": d, "committed": d in self.registry.layouts, "createdAt": "", "createdBy": ""}
-                for v, d in self.registry.records.get(artifact, [])
+                for v, d in self._known(kind).get(artifact, [])
             ],
         )
 
@@ -265,6 +285,25 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, self.registry.answers[path])
         else:
             self._answer(404, {"error": {"code": "RunNotFound", "message": f"nothing is known of {path}"}})
+
+    def tell_step(self, _):
+        self.registry.steps.append(json.loads(self._body()))
+        self._answer(200, self._counting(self.registry.steps[-1]["key"]) or {"run": "", "uid": "", "outputs": []})
+
+    def known_step(self, _, key):
+        known = self._counting(key)
+        self._answer(200 if known else 404, known or {"error": {"code": "StepNotFound", "message": "none"}})
+
+    def _counting(self, key):
+        """The first success with a key, until one was told instead of it."""
+        found = None
+        for step in self.registry.steps:
+            if (step["key"], step["status"]) == (key, "Succeeded"):
+                found = step if found is None or step.get("insteadOf") == found["uid"] else found
+        if found is None:
+            return None
+        outputs = [f"{each['family']}/{each['name']}" for each in found["outputs"]]
+        return {"run": found["name"], "uid": found["uid"], "outputs": outputs}
 
     def post_attempt(self, _, run, number):
         report = json.loads(self._body())
@@ -332,8 +371,8 @@ _ROUTES = [
     (_NS + r"/content/([^/]+)/tree", "GET", "tree", _Handler.tree),
     (_NS + r"/content/([^/]+)/layout", "GET", "layout", _Handler.layout),
     (_NS + r"/content/([^/]+)/urls", "POST", "urls", _Handler.urls),
-    (_NS + r"/artifacts/([^/]+)/versions", "POST", "versions", _Handler.reserve),
-    (_NS + r"/artifacts/([^/]+)/versions", "GET", "versions", _Handler.list_versions),
+    (_NS + r"/(artifacts|datasets)/([^/]+)/versions", "POST", "versions", _Handler.reserve),
+    (_NS + r"/(artifacts|datasets)/([^/]+)/versions", "GET", "versions", _Handler.list_versions),
     (_NS + r"/trees/([^/]+)", "PUT", "trees", _Handler.put_tree),
     (_NS + r"/uploads", "POST", "uploads", _Handler.uploads),
     (_NS + r"/commits/([^/]+)", "POST", "commits", _Handler.commit),
@@ -344,6 +383,8 @@ _ROUTES = [
     (_NS + r"/progress", "POST", "progress", _Handler.post_progress),
     (_NS + r"/runs/([^/]+)/attempts/(\d+)", "POST", "attempts", _Handler.post_attempt),
     (_NS + r"/(runs/[^/]+)", "GET", "records", _Handler.answer_record),
+    (_NS + r"/steps", "POST", "steps", _Handler.tell_step),
+    (_NS + r"/steps/([^/]+)", "GET", "steps", _Handler.known_step),
     (_OBJECT, "GET", "object", _Handler.get_object),
     (_OBJECT, "PUT", "object", _Handler.put_object),
 ]

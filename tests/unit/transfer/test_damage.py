@@ -110,7 +110,7 @@ def test_verification_without_a_folder_finds_the_same(pushed, client, how, kind)
     urls = UrlPages(client, digest, range(len(layout.objects)))
     fetcher = Fetcher(client.http, urls, layout, patience=client.patience, arrived=lambda count: None)
     with pytest.raises(Damaged, match=f"{victim} .* is {kind}"):
-        verify_stored(fetcher, layout, workers=2, progress=Progress())
+        verify_stored(fetcher, layout, range(len(layout.objects)), workers=2, progress=Progress())
 
 
 def test_verification_of_what_is_intact_reads_every_byte(pushed, client):
@@ -120,7 +120,7 @@ def test_verification_of_what_is_intact_reads_every_byte(pushed, client):
     arrived = []
     urls = UrlPages(client, digest, range(len(layout.objects)))
     fetcher = Fetcher(client.http, urls, layout, patience=client.patience, arrived=arrived.append)
-    verify_stored(fetcher, layout, workers=2, progress=Progress())
+    verify_stored(fetcher, layout, range(len(layout.objects)), workers=2, progress=Progress())
     assert sum(arrived) == layout.stored_bytes == 2 * MIB + 1600
 
 

@@ -195,3 +195,49 @@ def test_url_pages_are_asked_for_when_they_are_needed(push, fetch, registry, tmp
     digest, _ = push(fill(tmp_path / "source", {f"{n}": noise(1024 * 1024, n) for n in range(8)}))
     fetch(digest, tmp_path / "model")
     assert registry.requests["POST urls"] == 3
+
+
+class TestFolders:
+    def test_one_folder_is_loaded_with_paths_from_there_on(self, push, fetch, source, registry, tmp_path):
+        """Nothing but its own files are fetched, and it is proved and left alone the second time."""
+        digest, _ = push(source)
+        loaded = fetch(digest, tmp_path / "part", folder="small")
+        assert (loaded.digest, loaded.file_count) == (digest, 2)
+        assert content(tmp_path / "part") == {"a": b"a", "b": noise(2000)}
+        assert loaded.fetched_bytes < MIB
+        assert fetch(digest, tmp_path / "part", folder="small").fetched_bytes == 0
+        fill(tmp_path / "part", {"more": b""})
+        with pytest.raises(TransferError, match=r"exists and is not sha256:[0-9a-f]+#small: "):
+            fetch(digest, tmp_path / "part", folder="small")
+
+    def test_an_empty_folder_is_one(self, push, fetch, source, tmp_path):
+        """It is there, so it can be loaded."""
+        digest, _ = push(source)
+        fetch(digest, tmp_path / "part", folder="void")
+        assert content(tmp_path / "part") == {}
+
+    @pytest.mark.parametrize("folder", ["train", "small/a", "smal", "SMALL", "small/a/b"])
+    def test_a_folder_that_is_not_there(self, push, fetch, source, tmp_path, folder):
+        """The error names those that there are, and nothing is made."""
+        digest, _ = push(source)
+        with pytest.raises(TransferError, match="the folders are 'small', 'void'"):
+            fetch(digest, tmp_path / "part", folder=folder)
+        assert not (tmp_path / "part").exists()
+
+    def test_what_is_not_wanted_may_be_damaged(self, push, fetch, source, registry, tmp_path):
+        """Another folder's lost bytes keep nobody from this one."""
+        digest, _ = push(source)
+        large = max(registry.objects, key=lambda key: len(registry.objects[key]))
+        del registry.objects[large]
+        fetch(digest, tmp_path / "part", folder="small")
+        with pytest.raises(Damaged):
+            fetch(digest, tmp_path / "whole")
+
+
+def test_families_are_asked_for_by_name_but_models(push, fetch, source, registry, tmp_path):
+    """Registries from before there were several know models only."""
+    digest, _ = push(source)
+    for family, query in (("models", ""), ("datasets", "family=datasets")):
+        registry.seen_queries.clear()
+        fetch(digest, tmp_path / family, family=family)
+        assert [asked for kind, asked in registry.seen_queries if kind in ("tree", "layout", "urls")] == [query] * 3
