@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelberth.cli.sdk import PushedVersion, load, push
+    from modelberth.cli.step import Step, step
     from modelberth.transfer.errors import TransferError
 
 __version__ = "0.1.0"
-__all__ = ["PushedVersion", "TransferError", "__version__", "load", "push"]
+__all__ = ["PushedVersion", "Step", "TransferError", "__version__", "load", "push", "step"]
 
 _HOMES = {
     "PushedVersion": "modelberth.cli.sdk",
     "load": "modelberth.cli.sdk",
     "push": "modelberth.cli.sdk",
+    "Step": "modelberth.cli.step",
+    "step": "modelberth.cli.step",
     "TransferError": "modelberth.transfer.errors",
 }
 

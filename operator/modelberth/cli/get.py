@@ -1,5 +1,6 @@
 """Show what there is: without NAME the artifacts, datasets and models of the namespace; with the name of an artifact
-or a dataset its versions, drafts included, and its aliases; with the name of a registered model its aliases.
+or a dataset its versions, drafts included, and its aliases; with the name of a registered model its aliases. With
+--zip the version that NAME stands for goes into a zip file.
 """
 
 import argparse
@@ -12,9 +13,11 @@ from typing import Any, TypeVar
 from modelberth.cli.arguments import add_family, add_place, family_of
 from modelberth.cli.cluster import Cluster
 from modelberth.cli.display import size
-from modelberth.cli.errors import CommandError
+from modelberth.cli.errors import CommandError, UsageError
 from modelberth.cli.session import Place, session_access
 from modelberth.cli.tables import table
+from modelberth.cli.zipping import save_zip
+from modelberth.content.addresses import Address
 from modelberth.content.collections import Collection, CollectionFamily
 from modelberth.content.versions import object_name
 from modelberth.domain.objects import dig
@@ -34,7 +37,10 @@ _KEYS: Mapping[CollectionFamily, tuple[str, str]] = {
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("name", metavar="NAME", nargs="?")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="with --zip the address of a version")
+    parser.add_argument(
+        "--zip", metavar="FILE", help="write the version into a zip file instead of showing what there is"
+    )
     parser.add_argument("-o", "--output", choices=("json",), help="print JSON instead of a table")
     add_family(parser)
     add_place(parser)
@@ -45,6 +51,12 @@ def run(arguments: argparse.Namespace) -> int:
     place = Place.of(arguments)
     with place.connect() as cluster:
         namespace = place.namespace or cluster.namespace
+        if arguments.zip is not None:
+            if arguments.name is None:
+                raise UsageError("--zip: say which version, such as housing-price:1.1")
+            address = Address.parse(arguments.name)
+            print(f"{arguments.zip} {save_zip(cluster, place, address, arguments.zip, family=family_of(arguments))}")
+            return 0
         if arguments.name is None:
             found = _all(cluster, namespace, family_of(arguments))
         else:
