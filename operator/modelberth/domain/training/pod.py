@@ -20,6 +20,7 @@ from modelberth.domain.objects import (
 )
 from modelberth.domain.training.inputs import Data, Inputs
 from modelberth.domain.training.template import Settled
+from modelberth.training import MASKED_VARIABLES
 
 _GRACE_SECONDS: Final = 60
 _OUR_RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "160Mi"}, "limits": {"memory": "512Mi"}}
@@ -175,6 +176,7 @@ def _environment(attempt: Attempt) -> list[Object]:
             {"name": name, "valueFrom": {"secretKeyRef": {"name": source.name, "key": source.key}}}
             for name, source in secrets.items()
         ),
+        *([{"name": MASKED_VARIABLES, "value": ",".join(sorted(secrets))}] if secrets else []),
         _NAMESPACE,
     ]
 
