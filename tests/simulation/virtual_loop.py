@@ -127,9 +127,14 @@ class VirtualClock:
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
+        self._set_by = timedelta(0)
 
     def now(self) -> datetime:
-        return _START + timedelta(seconds=self._loop.time())
+        return _START + timedelta(seconds=self._loop.time()) + self._set_by
+
+    def set_by(self, seconds: float) -> None:
+        """Somebody sets the clock on the wall; timers do not mind."""
+        self._set_by += timedelta(seconds=seconds)
 
     def monotonic(self) -> float:
         return self._loop.time()

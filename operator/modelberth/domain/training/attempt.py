@@ -116,7 +116,7 @@ def refused(seen: Observed, words: str, *, is_forbidden: bool, now: datetime) ->
 def _without_pod(seen: Observed, now: datetime) -> Plan:
     if dig(seen.run, "status", "pod") is not None:
         return _over(seen, now)
-    left = (_next_try(seen) - now).total_seconds()
+    left = _rest(seen, now)
     if left > 0:
         return Plan(_retrying(seen), {"phase": "Waiting"}, seen.strays, requeue_after=left)
     if seen.pod is not None:
@@ -253,15 +253,14 @@ def _entry(seen: Observed, trouble: Trouble, now: datetime) -> Mapping[str, Any]
     return {name: value for name, value in entry.items() if value is not None}
 
 
-def _next_try(seen: Observed) -> datetime:
-    """When the attempt may begin."""
-    failures = failures_of(seen.run)
-    since = _waits_since(seen)
+def _rest(seen: Observed, now: datetime) -> float:
+    """Seconds until the attempt may begin. A clock that was set back makes nobody wait for what it showed before."""
+    failures = [str(each.get("reason")) for each in failures_of(seen.run)]
     if not failures:
-        return since
-    backoff_limit = seen.settled.template.backoff_limit
-    pause = reasons.pause_before_next([str(each.get("reason")) for each in failures], backoff_limit=backoff_limit)
-    return since + timedelta(seconds=pause or 0.0)
+        return 0.0
+    pause = reasons.pause_before_next(failures, backoff_limit=seen.settled.template.backoff_limit) or 0.0
+    passed = (now - _waits_since(seen)).total_seconds()
+    return pause - passed if 0 <= passed < pause else 0.0
 
 
 def _waits_since(seen: Observed) -> datetime:
