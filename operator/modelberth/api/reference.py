@@ -25,13 +25,14 @@ The chart's admission policies hold them; there is no webhook. Deleting a whole 
 
 - A ModelVersion is not deleted while a RegisteredModel of the namespace links it, has it as an alias or has an alias
   that still stands for it (`status.aliases.*.current`), nor while an alias of its ModelArtifact names it.
-- A ModelArtifact is not deleted while the namespace has ModelVersions of it.
+- A DatasetVersion is not deleted while an alias of its Dataset names it.
+- A ModelArtifact is not deleted while the namespace has ModelVersions of it, nor a Dataset while it has DatasetVersions.
 - Status and `metadata.finalizers` of all kinds are written by the operator only, or by whoever has the verb `override`
   on the resource; Kubernetes' own finalizers excepted.
 - Template, templateRef, container, loader and service of a ModelDeployment are set and changed by whoever may `create`
   deployments.apps in the namespace; so is a PodTemplate that is labelled `modelberth.io/template=true`.
-- A TransferSession is created for oneself only; Push needs `create` on modelversions, Pull needs `get` on
-  modelversions/content.
+- A TransferSession is created for oneself only. Of family models, Push needs `create` on modelversions and Pull `get`
+  on modelversions/content; of datasets, the same on datasetversions; of runs, Pull needs `get` on trainingruns/content.
 - The annotations `moved-by.modelberth.io/<alias>` name who changed each alias last; what users write there is put back.
   Before Kubernetes 1.36 nobody writes them.
 """
