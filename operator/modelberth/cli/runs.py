@@ -62,7 +62,7 @@ def _as_table(runs: Sequence[Mapping[str, Any]], first: str | None) -> str:
     rows = [
         [
             run["name"],
-            run["status"] if run["status"] == "Succeeded" else f"{run['status']} ({run['reason']})",
+            _status(run),
             run["version"],
             run["dataset"],
             run["package"],
@@ -72,3 +72,12 @@ def _as_table(runs: Sequence[Mapping[str, Any]], first: str | None) -> str:
         for run in runs
     ]
     return table(["RUN", "STATUS", "VERSION", "DATA", "PACKAGE", "ENDED", *(name.upper() for name in shown)], rows)
+
+
+def _status(run: Mapping[str, Any]) -> str:
+    notes = [
+        run["reason"] if run["status"] != "Succeeded" else "",
+        "a step elsewhere" if run["trigger"] == "Step" else "",
+    ]
+    said = ", ".join(filter(None, notes))
+    return f"{run['status']} ({said})" if said else str(run["status"])

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from modelberth.lineage.facts import RunFact, VersionFact
+from modelberth.lineage.facts import Named, RunFact, StepFact, VersionFact
 from modelberth.lineage.nodes import Edge, NodeId, Relation, dataset_version, model_version, training_run
 
 _ROLES: Mapping[str, Relation] = {"validation": "evaluated on", "test": "evaluated on"}
@@ -20,7 +20,7 @@ class Claim(NamedTuple):
 
 def version_id(fact: VersionFact) -> NodeId:
     """The version's node."""
-    return dataset_version(fact.name) if fact.family == "datasets" else model_version(fact.name)
+    return _named(Named(fact.family, fact.name))
 
 
 def run_id(fact: RunFact) -> NodeId:
@@ -55,17 +55,31 @@ def of_version(fact: VersionFact) -> Iterator[Claim]:
 
 
 def of_run(fact: RunFact) -> Iterator[Claim]:
-    """What a run took and made. One that was skipped took the inputs and made nothing."""
+    """What a run took and made. One that was skipped took the inputs and made nothing.
+
+    What was told of a step is declared, however it ended: nobody observed it.
+    """
     run = run_id(fact)
+    where = environment(fact.image_digest or fact.image, fact.python, packages_digest(fact.packages))
+    if where is not None:
+        yield Claim(Edge(where, run, "environment"), recorded=fact.step is None)
+    yield from _observed(fact, run) if fact.step is None else _told(fact.step, run)
+
+
+def _told(step: StepFact, run: NodeId) -> Iterator[Claim]:
+    for named in step.took:
+        yield Claim(Edge(_named(named), run, "took"), recorded=False)
+    for named in step.made:
+        yield Claim(Edge(run, _named(named), "made by"), recorded=False)
+
+
+def _observed(fact: RunFact, run: NodeId) -> Iterator[Claim]:
     if fact.inputs.get("dataset"):
         yield Claim(Edge(dataset_version(fact.inputs["dataset"]), run, "trained on"), recorded=True)
     if fact.inputs.get("evaluation"):
         yield Claim(Edge(dataset_version(fact.inputs["evaluation"]), run, "evaluated on"), recorded=True)
     if fact.inputs.get("package"):
         yield Claim(Edge(model_version(fact.inputs["package"]), run, "package"), recorded=True)
-    where = environment(fact.image_digest or fact.image, fact.python, packages_digest(fact.packages))
-    if where is not None:
-        yield Claim(Edge(where, run, "environment"), recorded=True)
     if fact.version and fact.status == "Succeeded":
         yield Claim(Edge(run, model_version(fact.version), "made by"), recorded=True)
 
@@ -84,6 +98,10 @@ def packages_digest(packages: Mapping[str, str]) -> str:
         return ""
     text = "".join(f"{name}=={version}\n" for name, version in sorted(packages.items()))
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _named(version: Named) -> NodeId:
+    return dataset_version(version.name) if version.family == "datasets" else model_version(version.name)
 
 
 def _data(used: Mapping[str, Any]) -> NodeId | None:

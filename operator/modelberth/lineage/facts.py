@@ -2,9 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+Family = Literal["models", "datasets"]
 AliasEvent = Literal["Moved", "Served", "Removed"]
+
+
+class Named(NamedTuple):
+    """A version by its family and its object's name."""
+
+    family: Family
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +28,7 @@ class VersionFact:
         spec: what was known when it was made; its `lineage`, `derivedFrom` and `metrics` are looked at.
     """
 
-    family: Literal["models", "datasets"]
+    family: Family
     name: str
     digest: str = ""
     created_at: str = ""
@@ -40,6 +48,8 @@ class RunFact:
         pipeline: the TrainingPipeline's name; empty for a run of its own.
         version: the ModelVersion that it made, or skipped to.
         inputs: names by what they are: package, dataset, evaluation.
+        trigger: what started it; empty where nobody knows.
+        step: what was told of a step that ran elsewhere; None for a run that we observed.
         image: as it was asked for.
         image_digest: as it ran.
         python: the version of Python that it ran on.
@@ -57,6 +67,8 @@ class RunFact:
     pipeline: str = ""
     version: str = ""
     inputs: Mapping[str, str] = field(default_factory=dict)
+    trigger: str = ""
+    step: "StepFact | None" = None
     image: str = ""
     image_digest: str = ""
     python: str = ""
@@ -65,6 +77,19 @@ class RunFact:
     created_by: str = ""
     started_at: str = ""
     finished_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepFact:
+    """What somebody told of work that ran elsewhere.
+
+    Attributes:
+        took: the versions that went in.
+        made: the versions that came out.
+    """
+
+    took: tuple[Named, ...] = ()
+    made: tuple[Named, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ class Index:
             status=fact.status,
             reason=fact.reason,
             pipeline=fact.pipeline,
+            trigger=fact.trigger,
             version=fact.version,
             started_at=fact.started_at,
             metrics=_numbers(fact.metrics),

@@ -9,6 +9,7 @@ Kind = Literal[
 ]
 Relation = Literal[
     "trained on",
+    "took",
     "evaluated on",
     "derived from",
     "package",
@@ -68,6 +69,7 @@ class Node:
         status: of a run: Succeeded, Failed or Skipped.
         reason: of a run: why, in one CamelCase word.
         pipeline: of a run.
+        trigger: of a run: what started it; Step for one that ran elsewhere and was told.
         version: of a run: the ModelVersion that it made or skipped to.
         started_at: of a run.
         metrics: what was measured, by name.
@@ -81,6 +83,7 @@ class Node:
     status: str = ""
     reason: str = ""
     pipeline: str = ""
+    trigger: str = ""
     version: str = ""
     started_at: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -92,8 +95,8 @@ class Link:
 
     Attributes:
         edge: from what to what.
-        recorded: whether a record of ours says so (a run's, an alias' history); otherwise the version's own
-            description declares it.
+        recorded: whether a record of what we observed says so (a run's, an alias' history); otherwise somebody
+            declares it: the version of itself, or a step that ran elsewhere.
         intervals: between version and alias: when.
     """
 

@@ -5,16 +5,16 @@ from collections.abc import Iterable
 from modelberth.lineage.index import Index
 from modelberth.lineage.nodes import Node, NodeId, Relation
 
-_USES: frozenset[Relation] = frozenset({"trained on", "evaluated on", "package"})
+_USES: frozenset[Relation] = frozenset({"trained on", "evaluated on", "package", "took"})
 
 
 def runs_with(index: Index, used: NodeId) -> list[Node]:
-    """The recorded runs that took a version: itself, or data derived from it."""
+    """The runs on record, and the steps told, that took a version: itself, or data derived from it."""
     found: dict[NodeId, Node] = {}
     for version in _derived(index, used):
         for link in index.below(version):
             run = link.edge.target
-            if run.kind == "trainingrun" and link.recorded and link.edge.relation in _USES:
+            if run.kind == "trainingrun" and link.edge.relation in _USES:
                 found[run] = index.node(run)
     return list(found.values())
 
@@ -30,9 +30,15 @@ def in_order(runs: Iterable[Node], metric: str = "", *, ascending: bool = False)
 
 
 def inputs_of(index: Index, run: NodeId) -> dict[str, str]:
-    """The names of what a run took, by how: trained on, evaluated on, package."""
-    links = [link for link in index.above(run) if link.recorded and link.edge.relation in _USES]
-    return {link.edge.relation: link.edge.source.name for link in links}
+    """The names of what a run took, by how: trained on, evaluated on, package; of a step the first of each kind."""
+    found: dict[str, str] = {}
+    for link in index.above(run):
+        source, relation = link.edge.source, link.edge.relation
+        if relation == "took":
+            relation = "trained on" if source.kind == "datasetversion" else "package"
+        if relation in _USES:
+            found.setdefault(relation, source.name)
+    return found
 
 
 def _derived(index: Index, version: NodeId) -> list[NodeId]:

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from modelberth.lineage.facts import Named
 from modelberth.lineage.index import Index
-from modelberth.lineage.nodes import NodeId, model_version
+from modelberth.lineage.nodes import NodeId, model_version, training_run
 from modelberth.lineage.runs import in_order, runs_with
 from modelberth.lineage.timeline import at_time, timeline
 from modelberth.lineage.walk import Direction, walk
@@ -13,11 +14,12 @@ from modelberth.registry.access import Access, RecordReader, RunReader
 from modelberth.registry.lineage_answers import alias_span, ending, graph_answer, run_entry
 from modelberth.registry.lineage_description import describe
 from modelberth.registry.lineage_models import Deployed, Endings, LineageDescription, LineageGraph, RunList
-from modelberth.registry.lineage_reader import alias_fact
+from modelberth.registry.lineage_reader import alias_fact, step_fact
 from modelberth.registry.lineage_subjects import node_at, node_of, version_at
 from modelberth.registry.parameters import REFUSALS, AliasPath, CollectionFamilyQuery, ModelPath, Namespace
 from modelberth.registry.problems import Problem
-from modelberth.store.run_types import RunId, RunRecord
+from modelberth.store.run_types import STEP, RunId, RunRecord
+from modelberth.store.types import VersionRecord
 
 _SPANS = 100
 _ENDINGS = 10
@@ -65,7 +67,7 @@ async def description(
     kept = await access.backend.lineage.of(access.space, fresh=fresh)
     return describe(
         record,
-        await _maker(access, kept.index, node_of(record)),
+        await _maker(access, kept.index, record),
         kept.index,
         committed=await access.store.content(access.space, record.digest) is not None,
         as_of=kept.as_of,
@@ -149,10 +151,20 @@ def _last_run(index: Index, name: str) -> NodeId:
     return found[0].id
 
 
-async def _maker(access: Access, index: Index, version: NodeId) -> RunRecord | None:
-    """The record of the run that made a version."""
-    makers = index.makers(version)
-    return await access.store.run_record(access.space, RunId(makers[0].name, makers[0].uid)) if makers else None
+async def _maker(access: Access, index: Index, version: VersionRecord) -> RunRecord | None:
+    """The record of the run that made a version; of a step, where the version names it and it names the version."""
+    node = node_of(version)
+    makers = index.makers(node)
+    if makers:
+        return await access.store.run_record(access.space, RunId(makers[0].name, makers[0].uid))
+    lineage = version.spec.get("lineage") or {}
+    named = lineage.get("run") or {}
+    step = index.node(training_run(str(named.get("trainingRun")), str(named.get("uid"))))
+    if step.trigger != STEP:
+        return None
+    record = await access.store.run_record(access.space, RunId(step.id.name, step.id.uid))
+    made = step_fact(record).made if record is not None else ()
+    return record if Named(version.collection.family, node.name) in made else None
 
 
 def _runs_of(index: Index, name: str) -> list[RunId]:

@@ -44,6 +44,7 @@ def run_entry(index: Index, run: Node) -> RunEntry:
         evaluation=inputs.get("evaluated on", ""),
         package=inputs.get("package", ""),
         metrics=dict(run.metrics),
+        trigger=run.trigger,
         created_by=run.by,
         started_at=run.started_at,
         finished_at=run.at,

@@ -1,6 +1,7 @@
 """One version described: what its record says, what the run's record says, and what the graph knows besides.
 
-Where both speak, the run's record counts: it was observed, the version's own description only declared.
+Where both speak, the run's record counts: it was observed, the version's own description only declared. A step that ran
+elsewhere was told by somebody; it counts where the version names it, and stays declared.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from modelberth.registry.lineage_models import (
     RunUse,
 )
 from modelberth.registry.lineage_subjects import node_of
-from modelberth.store.run_types import RunRecord
+from modelberth.store.run_types import STEP, RunRecord
 from modelberth.store.types import VersionRecord
 
 
@@ -35,7 +36,7 @@ def describe(
 
     Args:
         record: of the version.
-        run: the run that is on record as having made it; None if there is none.
+        run: the run that is on record as having made it, or the step that both of them name; None if there is none.
         index: of the version's space.
         committed: whether the content is in the store.
         as_of: how old the index is.
@@ -98,7 +99,7 @@ def _run_use(run: RunRecord | None, declared: Mapping[str, Any]) -> RunUse | Non
             created_by=run.created_by,
             started_at=run.started_at,
             finished_at=run.finished_at,
-            recorded=True,
+            recorded=run.trigger != STEP,
         )
     if not declared:
         return None

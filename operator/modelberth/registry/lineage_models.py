@@ -52,8 +52,8 @@ class LineageEdge(Wire):
     source: str
     target: str
     relation: str
-    """Read it as `target relation source`: trained on, evaluated on, derived from, package, parent, code, environment,
-    made by, named, asked for, answered, of."""
+    """Read it as `target relation source`: trained on, evaluated on, took, derived from, package, parent, code,
+    environment, made by, named, asked for, answered, of."""
     recorded: bool
     """True if a record of ours says so; False if the version itself declares it."""
     intervals: list[LineageInterval] = Field(default_factory=list)
@@ -184,6 +184,8 @@ class RunEntry(Wire):
     evaluation: str = ""
     package: str = ""
     metrics: dict[str, float] = Field(default_factory=dict)
+    trigger: str = ""
+    """What started it; Step for work that ran elsewhere and was told."""
     created_by: str = ""
     started_at: str = ""
     finished_at: str = ""

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from modelberth.content.errors import FormatError
 from modelberth.content.versions import object_name
-from modelberth.lineage.facts import AliasFact, RunFact, VersionFact
+from modelberth.lineage.facts import AliasFact, Named, RunFact, StepFact, VersionFact
 from modelberth.lineage.index import Index
 from modelberth.store.content_store import ContentStore
 from modelberth.store.errors import NotFound, Tampered
 from modelberth.store.record_listing import AliasKey, RecordKey, VersionKey
-from modelberth.store.run_types import RunId, RunRecord
+from modelberth.store.run_types import STEP, RunId, RunRecord
 from modelberth.store.types import AliasEntry, Space, VersionRecord
 
 _AT_ONCE = 8
@@ -119,10 +119,24 @@ def run_fact(record: RunRecord) -> RunFact:
         python=record.python,
         packages=record.packages,
         metrics=record.metrics,
+        trigger=record.trigger,
+        step=step_fact(record) if record.trigger == STEP else None,
         created_by=record.created_by,
         started_at=record.started_at,
         finished_at=record.finished_at,
     )
+
+
+def step_fact(record: RunRecord) -> StepFact:
+    """What a step's record tells that went in and came out."""
+    parameters, summary = (record.results.get(part) or {} for part in ("parameters", "run_summary"))
+    return StepFact(took=_named(parameters.get("inputs")), made=_named(summary.get("outputs")))
+
+
+def _named(spelt: object) -> tuple[Named, ...]:
+    """Versions out of their spellings, such as datasets/housing-v3."""
+    found = [text.partition("/") for text in spelt if isinstance(text, str)] if isinstance(spelt, list) else []
+    return tuple(Named("datasets" if family == "datasets" else "models", name) for family, _, name in found if name)
 
 
 def alias_fact(entry: AliasEntry) -> AliasFact:

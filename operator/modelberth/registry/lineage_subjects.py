@@ -46,9 +46,27 @@ async def version_at(access: Access, namespace: str, address: str, family: Colle
     place, slash, name = address.rpartition("/")
     if slash and place != namespace:
         raise Problem(400, "OtherNamespace", f"address: it names namespace {place}, the request {namespace}: ask there")
-    record = await _by_object_name(access, name, family) or await _by_address(access, Address.parse(name), family)
+    record = await _by_object_name(access, name, family) or await _by_address(access, _parsed(name), family)
     await access.check_records(record.collection)
     return record
+
+
+def _parsed(name: str) -> Address:
+    """The address; what can only be an object's name (`price-1.1` has a point) names nothing, for it was looked for."""
+    try:
+        return Address.parse(name)
+    except FormatError:
+        if not _is_object_name(name):
+            raise
+        raise Problem(404, "VersionNotFound", f"there is no version {name}") from None
+
+
+def _is_object_name(name: str) -> bool:
+    try:
+        split_object_name(name)
+    except FormatError:
+        return False
+    return True
 
 
 async def _by_address(access: Access, address: Address, family: CollectionFamily | None) -> VersionRecord:

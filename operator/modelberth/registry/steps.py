@@ -21,9 +21,8 @@ from modelberth.registry.models import Hex, Wire
 from modelberth.registry.parameters import REFUSALS, Namespace
 from modelberth.registry.problems import Problem
 from modelberth.registry.run_models import Line, Moment, Name, Word
-from modelberth.store.run_types import KeyRecord, PhaseTime, RunId, RunRecord
+from modelberth.store.run_types import STEP, KeyRecord, PhaseTime, RunId, RunRecord
 
-TRIGGER: Final = "Step"
 _KEY_PREFIX: Final = "step-"
 _PHASE: Final = "Step"
 StepUid = Annotated[str, Field(pattern=r"^step-[0-9a-f]{32}$")]
@@ -136,7 +135,7 @@ def _record(said: StepReport, run: RunId, user: str) -> RunRecord:
         packages=said.packages,
         traceback=tuple(map(redacted, said.traceback)),
         key=said.key,
-        trigger=TRIGGER,
+        trigger=STEP,
         created_by=user,
         started_at=said.started_at,
         finished_at=timestamp(datetime.now(UTC)),

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 AttemptStatus = Literal["Succeeded", "Failed"]
 RunStatus = Literal["Succeeded", "Failed", "Skipped"]
+
+STEP: Final = "Step"
+"""The trigger of work that ran elsewhere: somebody told of it, and nobody here observed it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -100,7 +103,7 @@ class RunRecord:
         traceback: the last lines of one, of the user's files.
         log_tail: the last lines of the program's output.
         key: in hex; equal for runs that would do the same.
-        trigger: Manual, Schedule, DatasetVersion or Reproduction.
+        trigger: Manual, Schedule, DatasetVersion or Reproduction; `STEP` for work that ran elsewhere.
         created_by: who asked for the run.
         started_at: RFC 3339.
         finished_at: RFC 3339.

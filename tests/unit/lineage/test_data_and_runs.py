@@ -3,7 +3,7 @@
 import pytest
 
 from modelberth.lineage.data import data_of
-from modelberth.lineage.facts import RunFact, VersionFact
+from modelberth.lineage.facts import Named, RunFact, StepFact, VersionFact
 from modelberth.lineage.index import Index
 from modelberth.lineage.nodes import Node, dataset_version, model_version, training_run
 from modelberth.lineage.runs import in_order, inputs_of, runs_with
@@ -74,6 +74,13 @@ class TestRuns:
         """By how they were used."""
         expected = {"trained on": "other-v0", "evaluated on": "housing-v0", "package": "m-1.1"}
         assert inputs_of(index, training_run("b", "u")) == expected
+
+    def test_steps_count(self, index):
+        """They are told, and somebody who looks for what used bad data wants to know of them."""
+        took = (Named("datasets", "housing-v0"), Named("datasets", "x-v0"), Named("models", "m-1.0"))
+        index.add_run(RunFact("clean", "step-1", trigger="Step", step=StepFact(took=took)))
+        assert "clean" in {node.id.name for node in runs_with(index, dataset_version("raw-v0"))}
+        assert inputs_of(index, training_run("clean", "step-1")) == {"trained on": "housing-v0", "package": "m-1.0"}
 
     def test_order(self):
         """Newest first; by a metric greatest or least first, and without it last, newest first among equals."""

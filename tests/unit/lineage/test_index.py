@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelberth.lineage.facts import AliasFact, RunFact, VersionFact
+from modelberth.lineage.facts import AliasFact, Named, RunFact, StepFact, VersionFact
 from modelberth.lineage.index import Index
 from modelberth.lineage.nodes import (
     Edge,
@@ -173,6 +173,23 @@ class TestRecorded:
         assert [node.id.uid for node in index.runs_named("r")] == ["new", "old"]
         assert len(list(index.runs())) == 2
         assert index.runs_named("nobody") == []
+
+
+class TestSteps:
+    def test_what_was_told_is_declared(self):
+        """Nobody observed a step that ran elsewhere; it makes no version in the name of a run of ours."""
+        told = StepFact(
+            took=(Named("datasets", "raw-v0"), Named("models", "m-v0")), made=(Named("datasets", "clean-v0"),)
+        )
+        index = index_of(RunFact("clean", "step-1", status="Succeeded", trigger="Step", python="3.12", step=told))
+        step = training_run("clean", "step-1")
+        assert said([*index.above(step), *index.below(step)]) == {
+            ("environment/Python 3.12", "environment", "trainingrun/clean@step-1", False),
+            ("datasetversion/raw-v0", "took", "trainingrun/clean@step-1", False),
+            ("modelversion/m-v0", "took", "trainingrun/clean@step-1", False),
+            ("trainingrun/clean@step-1", "made by", "datasetversion/clean-v0", False),
+        }
+        assert index.makers(dataset_version("clean-v0")) == []
 
 
 class TestAliases:

@@ -1,5 +1,7 @@
 """Questions about lineage, over HTTP."""
 
+from dataclasses import replace
+
 import pytest
 
 from modelberth.content.collections import artifact, dataset
@@ -90,7 +92,9 @@ class TestLineage:
         [
             ({}, 422, "exactly one"),
             ({"address": "price-1.1", "run": "run-1"}, 422, "exactly one"),
-            ({"address": "price-9.9"}, 400, "DNS label"),
+            ({"address": "price-9.9"}, 404, "no version price-9.9"),
+            ({"address": "Price:v1"}, 400, "DNS label"),
+            ({"address": "housing:v1#train"}, 400, "leave #train away"),
             ({"address": "other/price-1.1"}, 400, "other"),
             ({"address": "price-1.1", "depth": 0}, 422, "depth"),
             ({"address": "price-1.1", "direction": "sideways"}, 422, "direction"),
@@ -178,6 +182,24 @@ class TestDescription:
             {"source": "census"},
         )
         assert [(use["name"], use["role"]) for use in known["data"]] == [("housing-v0", "through")]
+
+    async def test_of_a_version_that_a_step_made(self, world, space, ask):
+        """The step's libraries are told where both name each other, as declared; else nothing of it is."""
+        uid = "step-" + "0" * 32
+        results = {"parameters": {"inputs": ["datasets/housing-v0"]}, "run_summary": {"outputs": ["datasets/clean-v0"]}}
+        record = run_record(8, trigger="Step", results=results, inputs={"dataset": "housing-v0"})
+        await world.store.finish_run(space, replace(record, run=RunId("clean", uid)))
+        lineage = {"run": {"trainingRun": "clean", "uid": uid}}
+        for name in ("clean", "other"):
+            new = NewVersion(dataset(name), digest(70), "joe", spec={"lineage": lineage})
+            await world.store.reserve_version(space, new)
+        _, known = await ask("lineage/description", address="clean-v0")
+        assert (known["run"]["name"], known["run"]["recorded"], known["run"]["trigger"]) == ("clean", False, "Step")
+        assert known["environment"]["packages"] == PACKAGES
+        _, other = await ask("lineage/description", address="other-v0")
+        assert (other["run"]["name"], other["environment"]["packages"]) == ("clean", {})
+        _, found = await ask("lineage/runs", data="housing-v0")
+        assert {run["name"]: run["trigger"] for run in found["runs"]}["clean"] == "Step"
 
 
 class TestEndings:
