@@ -1,6 +1,9 @@
 """Lineage through the real registry: records in the real MinIO, rights of the real API server."""
 
 import asyncio
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -76,6 +79,23 @@ def test_every_question_has_an_answer(asking):
     assert asking.get(deployed).json()["answered"]["version"] == "price-1.2"
     then = asking.get(deployed, params={"at": "2026-11-21T09:02:30Z"}).json()
     assert then["answered"]["version"] == "price-1.1"
+
+
+def test_the_commands(control_plane, namespace):
+    """From a laptop, through the API server: as people ask, tracebacks of runs included."""
+    environment = {**os.environ, "KUBECONFIG": str(control_plane.kubeconfig), "PYTHONPATH": "operator"}
+
+    def run(*words):
+        command = [sys.executable, "-m", "modelberth", *words, f"--namespace={namespace}"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "alias prices:production" in run("lineage", "housing:v0", "--down")
+    assert "tensorflow 2.16.1" in run("describe", "price-1.1")
+    assert run("runs", "--data", "housing:v0", "--sort=r2").splitlines()[1].startswith("run-1")
+    assert "answers with price-1.2" in run("deployed", "prices:production")
+    assert "ok training  run run-1: Succeeded" in run("why", "run-1")
 
 
 def test_what_was_recorded_before_a_fresh_question_is_in_the_answer(control_plane, registry, namespace, asking):
