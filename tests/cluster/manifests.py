@@ -50,6 +50,16 @@ def session(
     return obj("TransferSession", name, f"{{{base}, {spec}}}")
 
 
+def dataset(spec: str = "{}", name: str = "housing") -> dict[str, Any]:
+    return obj("Dataset", name, spec)
+
+
+def dataset_version(
+    spec: str = "source: {inline: {files: {a: {text: x}}}}", name: str = "housing-v4", base: str = "dataset: housing, version: v4"
+) -> dict[str, Any]:
+    return obj("DatasetVersion", name, f"{{{base}, {spec}}}")
+
+
 def without_spec(manifest: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in manifest.items() if key != "spec"}
 
@@ -142,7 +152,6 @@ BAD_VERSIONS = (
     bad("a parent that is no version's name", inline("lineage: {parents: [mnist]}"), "spec.lineage.parents[0]", "should match"),
     bad("the same parent twice", inline("lineage: {parents: [mnist-v1, mnist-v1]}"), "spec.lineage.parents[1]: Duplicate value"),
     bad("a dataset's role that is none", inline("lineage: {datasets: [{uri: x, role: dev}]}"), "spec.lineage.datasets[0].role", "supported values"),
-    bad("a dataset without a place", inline("lineage: {datasets: [{role: test}]}"), "spec.lineage.datasets[0].uri: Required value"),
 )
 
 BAD_MODELS = (
@@ -217,10 +226,49 @@ BAD_SESSIONS = (
     bad("a name with a dot", session(name="push.1"), "metadata.name of a TransferSession is 1 to 63"),
 )
 
-BAD = (*BAD_ARTIFACTS, *BAD_VERSIONS, *BAD_MODELS, *BAD_DEPLOYMENTS, *BAD_SESSIONS)
+INLINE = "source: {inline: {files: {a: {text: x}}}}"
+BAD_DATA = (
+    bad("a way of counting", dataset("{versioning: Semantic}"), 'unknown field "spec.versioning"'),
+    bad("an alias to another dataset's version", dataset("{aliases: {best: {version: cars-v1}}}"), "a dataset's alias stands for one of its own versions"),
+    bad("an alias named latest", dataset("{aliases: {latest: {version: housing-v1}}}"), "latest is reserved"),
+    bad("a name of 51 characters", dataset(name="a" * 51), "metadata.name of a Dataset is 1 to 50"),
+    bad("a name that is not dataset-version", dataset_version(name="housing-v5"), "metadata.name must be <spec.dataset>-<spec.version>"),
+    bad("a semantic version", dataset_version(name="housing-1.0", base="dataset: housing, version: '1.0'"), "spec.version", "should match"),
+    bad("an artifact's version", dataset_version(base="artifact: housing, version: v4"), 'unknown field "spec.artifact"'),
+    bad("metrics", dataset_version(f"{INLINE}, metrics: {{a: 1}}"), 'unknown field "spec.metrics"'),
+    bad("no source", dataset_version("format: csv"), "spec.source: Required value"),
+    bad("two sources", dataset_version(f"source: {{pushed: {{}}, inline: {{files: {{a: {{text: x}}}}}}}}, digest: '{DIGEST}'"), ONE_SOURCE),
+    bad("pushed content without a digest", dataset_version("source: {pushed: {}}"), "spec.digest is required for pushed content"),
+    bad("derived from what is no version", dataset_version(f"{INLINE}, derivedFrom: [housing]"), "spec.derivedFrom[0]", "should match"),
+    bad("derived from the same twice", dataset_version(f"{INLINE}, derivedFrom: [raw-v1, raw-v1]"), "spec.derivedFrom[1]: Duplicate value"),
+    bad("65 labels", dataset_version(f"{INLINE}, labels: {many(65, 'l{}', 'x')}"), "must have at most 64 items"),
+    bad("a label that is no text", dataset_version(f"{INLINE}, labels: {{rows: 5}}"), "must be of type string"),
+    bad("a label without a name", dataset_version(f"{INLINE}, labels: {{'': x}}"), "spec.labels: a name is 1 to 128 characters long"),
+    bad("a lineage of models", dataset_version(f"{INLINE}, lineage: {{parents: [mnist-v1]}}"), 'unknown field "spec.lineage.parents"'),
+    bad("a run here and elsewhere", inline("lineage: {run: {uri: 'https://x', trainingRun: t}}"), "lineage.run has exactly one of uri and trainingRun"),
+    bad("a run that is nowhere", inline("lineage: {run: {}}"), "lineage.run has exactly one of uri and trainingRun"),
+    bad("the uid of a run elsewhere", inline("lineage: {run: {uri: 'https://x', uid: u}}"), "lineage.run.uid is the uid of a TrainingRun"),
+    bad("a dataset here and elsewhere", inline("lineage: {datasets: [{uri: 's3://x', version: housing-v1}]}"), "an entry has exactly one of uri and version"),
+    bad("a dataset that is nowhere", inline("lineage: {datasets: [{role: train}]}"), "an entry has exactly one of uri and version"),
+    bad("a folder that climbs", inline("lineage: {datasets: [{version: housing-v1, folder: ../x}]}"), "folder", "should match"),
+    bad("a folder from the root", inline("lineage: {datasets: [{version: housing-v1, folder: /x}]}"), "folder", "should match"),
+    bad("a family that is none", session("operation: Pull, family: secrets"), "spec.family", 'supported values: "models", "datasets", "runs"'),
+    bad("an artifact of a family that has none", session("operation: Pull, family: datasets, artifact: mnist"), "spec.artifact narrows a session of family models"),
+    bad("a dataset of a family that has none", session("operation: Pull, dataset: housing"), "spec.dataset narrows a session of family datasets"),
+    bad("a push into runs", session("operation: Push, family: runs"), "the files of runs are pushed by the runs themselves"),
+)
 
+BAD = (*BAD_DATA, *BAD_ARTIFACTS, *BAD_VERSIONS, *BAD_MODELS, *BAD_DEPLOYMENTS, *BAD_SESSIONS)
+
+ADMIN = f"user: kubernetes-admin, secretHash: '{HASH}'"
 GOOD = (
     ("a bare artifact", artifact()),
+    ("a bare dataset", dataset()),
+    ("a dataset's alias to a version that does not exist yet", dataset("{aliases: {best: {version: housing-v9}}}")),
+    ("data with all that can be said of it", dataset_version(f"{INLINE}, format: csv, description: d, derivedFrom: [raw-v1, cars-v2], labels: {many(64, 'l{}', 'x')}, lineage: {{run: {{trainingRun: t, uid: u}}, code: {{revision: abc}}}}")),
+    ("a model made here of data from here and elsewhere", inline(f"lineage: {{run: {{trainingRun: t}}, package: trainer-1.0, environment: {{imageDigest: '{DIGEST}'}}, datasets: [{{version: housing-v1, folder: 'train/..a/b', role: train}}, {{uri: 's3://x'}}]}}")),
+    ("a session for one dataset", session("operation: Push, family: datasets, dataset: housing", base=ADMIN)),
+    ("a session for the files of runs", session("operation: Pull, family: runs", base=ADMIN)),
     ("an artifact's name of 50 characters", artifact(name="a" * 50)),
     ("an artifact with 64 aliases", artifact(f"{{aliases: {many(64, 'a{}', '{version: mnist-v1}')}}}")),
     ("an artifact's alias to a version that does not exist yet", artifact("{aliases: {best: {version: mnist-v9}}}")),

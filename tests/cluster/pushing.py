@@ -84,9 +84,9 @@ class Client:
     def put(self, path: str, body: bytes) -> httpx.Response:
         return self.http.put(self.base + path, headers=self.headers, content=body)
 
-    def reserve(self, artifact: str, digest: str, **more) -> dict:
-        """Reserve a version."""
-        answer = self.post(f"/artifacts/{artifact}/versions", json={"digest": digest, **more})
+    def reserve(self, name: str, digest: str, *, kind: str = "artifacts", **more) -> dict:
+        """Reserve a version of an artifact, or of a dataset."""
+        answer = self.post(f"/{kind}/{name}/versions", json={"digest": digest, **more})
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -113,9 +113,9 @@ class Client:
             if answer.status_code != 202:
                 return answer
 
-    def push(self, artifact: str, content: Folder) -> dict:
+    def push(self, name: str, content: Folder, *, kind: str = "artifacts") -> dict:
         """The whole way; what the reservation answered."""
-        reserved = self.reserve(artifact, content.tree.digest)
+        reserved = self.reserve(name, content.tree.digest, kind=kind)
         assert self.put(f"/trees/{content.tree.digest}", content.tree.to_bytes()).status_code == 204
         answer = self.commit(content.tree.digest, content.layout(self.upload(content.objects)))
         assert answer.status_code == 200, answer.text

@@ -253,9 +253,9 @@ def pod_token(cluster: RunningCluster, namespace: str, *, audience: str = AUDIEN
 
 
 def session_header(
-    cluster: RunningCluster, namespace: str, operation: str, *, artifact: str | None = None, ttl_seconds: int = 600
+    cluster: RunningCluster, namespace: str, operation: str, *, ttl_seconds: int = 600, **more: str
 ) -> str:
-    """The header of a TransferSession of the administrator."""
+    """The header of a TransferSession of the administrator; `more` goes into its spec."""
     secret, name = secrets.token_hex(32), f"session-{uuid.uuid4().hex[:8]}"
     user = cluster.kubectl("auth", "whoami", "-ojsonpath={.status.userInfo.username}").stdout
     spec = {
@@ -263,7 +263,7 @@ def session_header(
         "user": user,
         "secretHash": hashlib.sha256(secret.encode()).hexdigest(),
         "ttlSeconds": ttl_seconds,
-        **({"artifact": artifact} if artifact else {}),
+        **more,
     }
     manifest = {
         "apiVersion": "modelberth.io/v1alpha1",

@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from tests.cluster.api_server import Api, RefusedError, refused, wait_until
-from tests.cluster.manifests import artifact, deployment, inline, model
+from tests.cluster.manifests import artifact, dataset, dataset_version, deployment, inline, model
 
 
 def put_version(api: Api, number: int = 1, artifact_name: str = "mnist") -> str:
@@ -112,6 +112,23 @@ def test_an_artifact_with_versions_stays(api: Api):
     assert "ModelArtifact mnist has versions, among them ModelVersion mnist-v1; delete its versions first" in words
     api.delete("ModelVersion", "mnist-v1")
     delete_once_released(api, "ModelArtifact", "mnist")
+
+
+def test_data_is_held_like_models(api: Api):
+    """An alias of its dataset holds a version, a version its dataset; what models of the same names do does not count."""
+    api.create(dataset("{aliases: {reviewed: {version: housing-v4}}}"))
+    api.create(dataset_version())
+    api.create(dataset_version(name="housing-v5", base="dataset: housing, version: v5"))
+    api.create(artifact("{aliases: {best: {version: housing-v5}}}", name="housing"))
+    api.create(model("{aliases: {production: {version: housing-v5}}}", name="housing"))
+    words = refused_delete(api, "DatasetVersion", "housing-v4")
+    assert "DatasetVersion housing-v4 is in use: Dataset housing has it as spec.aliases.reviewed" in words
+    api.delete("DatasetVersion", "housing-v5")
+    words = refused_delete(api, "Dataset", "housing")
+    assert "Dataset housing has versions, among them DatasetVersion housing-v4; delete its versions first" in words
+    api.merge("Dataset", "housing", {"spec": {"aliases": None}})
+    delete_once_released(api, "DatasetVersion", "housing-v4")
+    delete_once_released(api, "Dataset", "housing")
 
 
 def test_a_namespace_goes_with_all_that_is_in_use(admission: Api, control_plane):

@@ -4,7 +4,7 @@ import pytest
 
 from tests.cluster.api_server import Api, RefusedError, refused
 from tests.cluster.installed import OPERATOR
-from tests.cluster.manifests import HASH, artifact, deployment, inline, model, session
+from tests.cluster.manifests import HASH, artifact, dataset, dataset_version, deployment, inline, model, session
 
 GROUP = "modelberth.io"
 EVERYTHING = ("get", "list", "create", "update", "patch", "delete")
@@ -12,6 +12,8 @@ EVERYTHING = ("get", "list", "create", "update", "patch", "delete")
 KINDS = (
     ("ModelArtifact", "modelartifacts", artifact()),
     ("ModelVersion", "modelversions", inline()),
+    ("Dataset", "datasets", dataset()),
+    ("DatasetVersion", "datasetversions", dataset_version()),
     ("RegisteredModel", "registeredmodels", model()),
     ("ModelDeployment", "modeldeployments", deployment()),
     ("TransferSession", "transfersessions", session(base=f"user: kubernetes-admin, secretHash: '{HASH}'")),
@@ -150,18 +152,26 @@ def test_nobody_makes_a_session_for_somebody_else(api: Api):
 
 
 RIGHTS = (
-    ("Push", "modelversions", "create", "needs the verb create on modelversions.modelberth.io in namespace"),
-    ("Pull", "modelversions/content", "get", "needs the verb get on modelversions.modelberth.io/content in namespace"),
+    ("Push", "models", "modelversions", "create"),
+    ("Pull", "models", "modelversions/content", "get"),
+    ("Push", "datasets", "datasetversions", "create"),
+    ("Pull", "datasets", "datasetversions/content", "get"),
+    ("Pull", "runs", "trainingruns/content", "get"),
 )
 
 
-@pytest.mark.parametrize(("operation", "resource", "verb", "says"), RIGHTS, ids=["Push", "Pull"])
-def test_a_session_gives_no_right(api: Api, operation: str, resource: str, verb: str, says: str):
-    """Pushing needs the right to make versions, pulling the right to read content; the other's right is not enough."""
+@pytest.mark.parametrize(("operation", "family", "resource", "verb"), RIGHTS, ids=lambda word: word)
+def test_a_session_gives_no_right(api: Api, operation: str, family: str, resource: str, verb: str):
+    """Pushing needs the right to make the family's versions, pulling to read its content; no other right is enough."""
     api.allow("alice", GROUP, "transfersessions", *EVERYTHING)
-    for _, other, other_verb, _ in (right for right in RIGHTS if right[0] != operation):
-        api.allow("alice", GROUP, other, other_verb)
-    with refused(says):
-        api.as_user("alice").create(session_of("alice", operation))
+    for right in RIGHTS:
+        if right[2] != resource:
+            api.allow("alice", GROUP, right[2], right[3])
+    wanted = session_of("alice", operation)
+    wanted["spec"]["family"] = family
+    plural, _, subresource = resource.partition("/")
+    said = f"{plural}.modelberth.io/{subresource}" if subresource else f"{plural}.modelberth.io"
+    with refused(f"needs the verb {verb} on {said} in namespace"):
+        api.as_user("alice").create(wanted)
     api.allow("alice", GROUP, resource, verb)
-    api.as_user("alice").create(session_of("alice", operation))
+    api.as_user("alice").create(wanted)

@@ -85,6 +85,25 @@ def test_push_and_load_through_the_api_server(control_plane, registry, namespace
     assert run("verify", "through:v0", tmp_path / "model").returncode == 0
 
 
+def test_data_goes_the_same_way(control_plane, registry, namespace, run, tmp_path):
+    """A dataset is pushed with where it came from, and found, loaded, and loaded in part without saying what it is."""
+    source = fill(tmp_path / "source", {"train/rows.csv": noise(3 * MIB), "test/rows.csv": b"1,2"})
+    first, digest = pushed(run, source, "--dataset=housing", "--label=region=north")
+    second, _ = pushed(run, source / "train", "--dataset=housing", f"--derived-from={first}", "--alias=reviewed")
+    versions = {v["metadata"]["name"]: v["spec"] for v in objects(control_plane, namespace, "datasetversions")}
+    assert (versions[first]["digest"], versions[first]["labels"]) == (digest, {"region": "north"})
+    assert versions[second]["derivedFrom"] == [first]
+    for address, expected in ((first, source), (f"{first}#train", source / "train")):
+        place = tmp_path / address
+        name, _, rest = address.partition("-")
+        done = run("load", f"{name}:{rest}", place)
+        assert done.returncode == 0, done.stderr
+        assert content(place) == content(expected)
+        assert run("verify", f"{name}:{rest}", place).returncode == 0
+    assert "the folders are 'test', 'train'" in run("load", "housing:v0#validation", tmp_path / "none").stderr
+    assert objects(control_plane, namespace, "transfersessions") == []
+
+
 def test_the_same_content_again_sends_nothing(run, source):
     """By another folder and another artifact, too: objects are shared within the namespace."""
     first = pushed(run, source, "--artifact=again", "--draft")

@@ -219,6 +219,8 @@ def test_a_pod_loads_what_its_namespace_has(control_plane, registry, pusher, art
         address = f"{artifact}@{content.tree.digest}"
         assert http.get(f"{base}/resolve", params={"address": address}).json() == {
             "namespace": namespace,
+            "family": "models",
+            "name": artifact,
             "artifact": artifact,
             "version": "v0",
             "digest": content.tree.digest,
@@ -268,3 +270,61 @@ def test_the_openapi_document_names_the_answers(registry):
                 bodiless = status in ("202", "204")
                 assert bodiless or answer.get("content"), f"{method} {path} {status}"
     assert json.dumps(document)
+
+
+def test_a_right_on_models_is_none_on_data(control_plane, registry, namespace):
+    """An account that may read models reads no dataset, and the other way, by no route and under no family's name."""
+    elsewhere = new_namespace(control_plane)
+    account = f"system:serviceaccount:{elsewhere}:default"
+    digests = {}
+    with registry.client() as http:
+        for family, kind in (("models", "artifacts"), ("datasets", "datasets")):
+            pusher = Client(http, namespace, session_header(control_plane, namespace, "Push", family=family))
+            content = folder({"file": family.encode()})
+            pusher.push("both", content, kind=kind)
+            digests[family] = content.tree.digest
+    for family, resource in (("models", "modelversions"), ("datasets", "datasetversions")):
+        role = f"reads-{family}"
+        rights = ("--verb=get", f"--resource={resource}.modelberth.io/content", f"--namespace={namespace}")
+        control_plane.kubectl("create", "role", role, *rights)
+        control_plane.kubectl("create", "rolebinding", role, f"--role={role}", f"--user={account}", f"-n{namespace}")
+        headers = {"Authorization": f"Bearer {pod_token(control_plane, elsewhere)}"}
+        with registry.client() as http:
+            for asked, digest in digests.items():
+                for named in ("models", "datasets"):
+                    statuses = {
+                        http.request(method, url, params={"family": named}, headers=headers, **body).status_code
+                        for method, url, body in _content_routes(namespace, digest)
+                    }
+                    expected = 403 if named != family else 200 if asked == family else 404
+                    assert statuses == {expected}, (family, asked, named)
+            listed = {
+                of: http.get(f"/v1/namespaces/{namespace}/{kind}/both/versions", headers=headers).status_code
+                for of, kind in (("models", "artifacts"), ("datasets", "datasets"))
+            }
+            assert listed == {of: 200 if of == family else 403 for of in listed}
+        control_plane.kubectl("delete", "rolebinding", role, f"-n{namespace}")
+
+
+def _content_routes(namespace, digest):
+    base = f"/v1/namespaces/{namespace}/content/{digest}"
+    return (
+        ("GET", f"{base}/tree", {}),
+        ("GET", f"{base}/layout", {}),
+        ("POST", f"{base}/urls", {"json": {"objects": [0]}}),
+    )
+
+
+def test_a_datasets_digest_is_no_way_to_its_bytes(control_plane, registry, namespace):
+    """Whoever may push and pull models, and knows a dataset's digest, reserves it and still reads nothing."""
+    content = folder({"secret": b"rows"})
+    with registry.client() as http:
+        data = Client(http, namespace, session_header(control_plane, namespace, "Push", family="datasets"))
+        data.push("hidden", content, kind="datasets")
+        thief = Client(http, namespace, session_header(control_plane, namespace, "Push"))
+        assert thief.reserve("hidden", content.tree.digest)["committed"] is False
+        guessed = folder({"secret": b"guess"})
+        ulids = thief.upload(guessed.objects)
+        assert thief.commit(content.tree.digest, guessed.layout(ulids)).status_code == 400
+        reader = Client(http, namespace, session_header(control_plane, namespace, "Pull"))
+        assert reader.get(f"/content/{content.tree.digest}/tree").status_code == 404

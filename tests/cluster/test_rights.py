@@ -18,14 +18,21 @@ OWN, USERS = RELEASE_NAMESPACE, "somebodys"
 
 # verb, resource[/subresource][.group], namespace, name
 OPERATOR_MAY = [
-    *[("list", f"{kind}.modelberth.io", "", "") for kind in ("modelversions", "registeredmodels", "modeldeployments")],
-    *[("patch", f"{kind}/status.modelberth.io", USERS, "") for kind in ("modelartifacts", "modeldeployments")],
+    *[
+        ("list", f"{kind}.modelberth.io", "", "")
+        for kind in ("modelversions", "datasets", "datasetversions", "registeredmodels", "modeldeployments")
+    ],
+    *[
+        ("patch", f"{kind}/status.modelberth.io", USERS, "")
+        for kind in ("modelartifacts", "datasets", "datasetversions", "modeldeployments")
+    ],
     ("delete", "transfersessions.modelberth.io", USERS, ""),
     *[(verb, "deployments.apps", USERS, "") for verb in ("list", "watch", "create", "patch")],
     *[(verb, "services", USERS, "") for verb in ("list", "watch", "create", "patch", "delete")],
     *[(verb, "controllerrevisions.apps", USERS, "") for verb in ("list", "create", "delete")],
     ("list", "replicasets.apps", "", ""),
-    ("list", "pods", USERS, ""),
+    *[(verb, "pods", USERS, "") for verb in ("list", "watch", "create", "delete")],  # of training runs
+    ("create", "modelversions.modelberth.io", USERS, ""),  # what training makes
     ("list", "podtemplates", "", ""),
     ("create", "configmaps", USERS, "modelberth-registry"),
     ("patch", "configmaps", USERS, "modelberth-registry"),
@@ -36,7 +43,8 @@ OPERATOR_MAY = [
     ("patch", "secrets", OWN, "modelberth-ca"),
 ]
 OPERATOR_MAY_NOT = [
-    *[("create", f"{kind}.modelberth.io", USERS, "") for kind in ("modelversions", "registeredmodels")],
+    *[("create", f"{kind}.modelberth.io", USERS, "") for kind in ("datasets", "registeredmodels", "modeldeployments")],
+    *[(verb, "datasetversions.modelberth.io", USERS, "") for verb in ("create", "patch", "delete")],
     *[
         ("patch", f"{kind}.modelberth.io", USERS, "")
         for kind in ("modelversions", "registeredmodels", "modeldeployments")
@@ -51,7 +59,7 @@ OPERATOR_MAY_NOT = [
     ("patch", "configmaps", USERS, "somebodys-own"),
     ("get", "configmaps", USERS, "somebodys-own"),
     ("delete", "configmaps", USERS, "modelberth-registry"),
-    *[(verb, "pods", USERS, "") for verb in ("create", "patch", "delete", "watch")],
+    ("patch", "pods", USERS, ""),
     ("create", "pods/exec", USERS, ""),
     ("get", "pods/log", USERS, ""),
     ("patch", "replicasets.apps", USERS, ""),
@@ -68,7 +76,7 @@ OPERATOR_MAY_NOT = [
 REGISTRY_MAY = [
     *[
         ("get", f"{kind}.modelberth.io", USERS, "")
-        for kind in ("registeredmodels", "modelartifacts", "transfersessions")
+        for kind in ("registeredmodels", "modelartifacts", "datasets", "transfersessions")
     ],
     ("create", "tokenreviews.authentication.k8s.io", "", ""),
     ("create", "subjectaccessreviews.authorization.k8s.io", "", ""),
@@ -124,7 +132,7 @@ def test_the_operator_may_do_its_work(http: httpx.Client, request_: tuple[str, s
 
 @pytest.mark.parametrize("request_", OPERATOR_MAY_NOT, ids=" ".join)
 def test_the_operator_may_do_nothing_else(http: httpx.Client, request_: tuple[str, str, str, str]) -> None:
-    """One step outside of its work is refused: it writes no spec, reads no Secret of users, starts no pods of its own."""
+    """One step outside of its work is refused: it changes no spec and no pod, reads no Secret of users."""
     assert not may(http, OPERATOR, request_)
 
 
@@ -144,9 +152,10 @@ def test_the_namespaces_own_pods_may_read_content_and_nothing_more(http: httpx.C
     """The group that the registry adds for a namespace's own pods is bound to reading content."""
     group = ("modelberth.io:namespace-pods",)
     pod = f"system:serviceaccount:{USERS}:default"
-    content = ("get", "modelversions/content.modelberth.io", USERS, "")
-    assert may(http, pod, content, groups=group)
-    assert not may(http, pod, content)
+    for kind in ("modelversions", "datasetversions", "trainingruns"):
+        content = ("get", f"{kind}/content.modelberth.io", USERS, "")
+        assert may(http, pod, content, groups=group)
+        assert not may(http, pod, content)
     assert not may(http, pod, ("get", "modelversions.modelberth.io", USERS, ""), groups=group)
 
 
