@@ -6,10 +6,10 @@ import yaml
 from modelberth.api.names import moved_by
 from tests.cluster.api_server import Api, RefusedError, refused, wait_until
 from tests.cluster.installed import MUTATING_POLICIES, rendered
-from tests.cluster.manifests import artifact, model
+from tests.cluster.manifests import artifact, dataset, model
 
-PLURALS = {"RegisteredModel": "registeredmodels", "ModelArtifact": "modelartifacts"}
-kinds = pytest.mark.parametrize(("kind", "make"), [("RegisteredModel", model), ("ModelArtifact", artifact)])
+PLURALS = {"RegisteredModel": "registeredmodels", "ModelArtifact": "modelartifacts", "Dataset": "datasets"}
+kinds = pytest.mark.parametrize(("kind", "make"), [("RegisteredModel", model), ("ModelArtifact", artifact), ("Dataset", dataset)])
 
 
 def people(api: Api, kind: str) -> tuple[Api, Api]:
