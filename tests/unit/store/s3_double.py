@@ -75,6 +75,8 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # nor the delayed acknowledgement of an answer's first part
+    wbufsize = -1
     double: S3Double
 
     def log_message(self, *arguments):
