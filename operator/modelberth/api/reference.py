@@ -26,7 +26,7 @@ The chart's admission policies hold them; there is no webhook. Deleting a whole 
 - A ModelVersion is not deleted while a RegisteredModel of the namespace links it, has it as an alias or has an alias
   that still stands for it (`status.aliases.*.current`), nor while an alias of its ModelArtifact names it.
 - A DatasetVersion is not deleted while an alias of its Dataset names it.
-- A ModelArtifact is not deleted while the namespace has ModelVersions of it, nor a Dataset while it has DatasetVersions.
+- A ModelArtifact is not deleted while the namespace has ModelVersions of it; a Dataset, while it has DatasetVersions.
 - Status and `metadata.finalizers` of all kinds are written by the operator only, or by whoever has the verb `override`
   on the resource; Kubernetes' own finalizers excepted.
 - Template, templateRef, container, loader and service of a ModelDeployment are set and changed by whoever may `create`
