@@ -117,7 +117,7 @@ class Story:
         production = f"{MODEL}:{ALIAS}"
         newest = self._newest_run()
         for question, words in (
-            ("On which data, with which parameters and libraries?", ("describe", f"{ARTIFACT}:1.2")),
+            ("On which data, with which parameters?", ("describe", f"{ARTIFACT}:1.2")),
             ("What did its run do?", ("run", "describe", newest)),
             (
                 "Which runs used this data, and which was best?",
@@ -130,14 +130,17 @@ class Story:
         ):
             self._progress.headline(question)
             self._command(*words)
+        self._progress.headline("With which scikit-learn?")
+        self._command("describe", f"{ARTIFACT}:1.2", "--libraries", grep="scikit-learn")
 
-    def _command(self, *words: str | Path) -> None:
-        """Run the command line, and show the command and what it said."""
+    def _command(self, *words: str | Path, grep: str = "") -> None:
+        """Run the command line, and show the command and what it said, or the lines of it that hold a word."""
         shown = " ".join(str(word.relative_to(ROOT)) if isinstance(word, Path) else word for word in words)
-        with self._progress.step(f"modelberth {shown}"):
+        with self._progress.step(f"modelberth {shown}" + (f" | grep {grep}" if grep else "")):
             said = self._cluster.modelberth(*words, "--namespace", NAMESPACE, progress=self._progress)
         for line in said.splitlines():
-            self._progress.say(f"   {line}".rstrip())
+            if grep in line:
+                self._progress.say(f"   {line}".rstrip())
 
     def _say_runs(self) -> None:
         self._progress.say(self._stage.kubectl("get", "trainingruns").rstrip())

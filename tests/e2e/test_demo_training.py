@@ -49,8 +49,9 @@ def assert_answers(said: str) -> None:
     holds(
         "A package with a mistake", r"UserException", r"IndexError: list index out of range", r"train\.py", r"line 16"
     )
-    holds("On which data", r"digits-images-v1", r"GAMMA", r"0\.001", r"scikit-learn.*1\.7\.2", r"accuracy")
-    holds("What did its run do", r"Succeeded", r"confusion\.csv", r"1437 images", r"Training")
+    holds("On which data", r"digits-images-v1", r"GAMMA", r"0\.001", r"accuracy")
+    holds("With which scikit-learn", r"scikit-learn 1\.7\.2")
+    holds("What did its run do", r"Succeeded", r"confusion\.csv", r"1437 images", r"training:")
     holds("Which runs used this data", r"digits-classifier-1\.2", r"accuracy|ACCURACY")
     holds("What is deployed", r"digits-classifier-1\.2")
     holds("And what was", r"digits-classifier-1\.1")

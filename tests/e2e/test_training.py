@@ -96,7 +96,7 @@ def test_a_failure_says_what_happened_and_makes_no_version(run: str, release: Cl
 def test_the_traceback_of_a_failure_is_kept(release: Cluster, failing: str) -> None:
     """It begins at the user's own file, without a frame of the harness, and outlives the pod."""
     wait_ended(release, failing, "raises")
-    release.kubectl("delete", "pods", "--all", f"--namespace={failing}", "--selector=modelberth.io/run=raises")
+    release.kubectl("delete", "pods", f"--namespace={failing}", "--selector=modelberth.io/run=raises")
     done = release.modelberth("run", "describe", "raises", "--namespace", failing)
     assert done.returncode == 0, done.stderr
     assert re.search(r'train\.py", line 4, in train', done.stdout), done.stdout
@@ -173,11 +173,10 @@ def test_an_operator_that_is_killed_meanwhile_goes_on(release: Cluster, namespac
     package = push_package(release, namespace, tmp_path, "slow", SLOW)
     release.apply(namespace, training_run("watched", template=template(package)))
     eventually(lambda: phase(release, namespace, "watched") == "Training", "the program trains")
-    pod = release.get(namespace, "trainingrun", "watched")["status"]["pod"]
     for operator in release.list(RELEASE_NAMESPACE, "pods", "--selector=app.kubernetes.io/component=operator"):
         kill(operator["metadata"]["uid"], "operator")
     status = wait_ended(release, namespace, "watched", seconds=180)
     assert (status["phase"], status.get("version")) == ("Succeeded", "slow-1.1"), status
-    assert [(entry["pod"], entry["podUID"]) for entry in status["attempts"]] == [(pod["name"], pod["uid"])]
+    assert "attempts" not in status  # those that failed
     versions = release.list(namespace, "modelversions", "--field-selector=spec.artifact=slow")
     assert sorted(version["metadata"]["name"] for version in versions) == ["slow-1.0", "slow-1.1"]
