@@ -105,19 +105,22 @@ class PodLog(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        """Read until the container has ended, or nobody wants to know any more."""
-        while not self._over.is_set():
+        """Read until the run has ended, and once more what is there then."""
+        is_last = self._over.is_set()
+        while True:
             with suppress(TransferError, OSError):
-                self._read()
-            self._over.wait(POLL_SECONDS)
+                self._read(follow=not is_last)
+            if is_last:
+                return
+            is_last = self._over.wait(POLL_SECONDS)
 
     def end(self) -> None:
         """The run has ended: what is on the way is still shown."""
         self._over.set()
         self.join(timeout=5)
 
-    def _read(self) -> None:
-        query = {"container": CONTAINER, "follow": "true", "timestamps": "true"}
+    def _read(self, *, follow: bool) -> None:
+        query = {"container": CONTAINER, "follow": str(follow).lower(), "timestamps": "true"}
         if self._last:
             query["sinceTime"] = self._last.decode("ascii", "replace")
         for line in self._cluster.lines(f"{self._path}?{urlencode(query)}"):

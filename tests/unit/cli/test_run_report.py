@@ -102,10 +102,12 @@ def test_a_good_run_is_a_version_and_files(report, registry):
     assert said["phases"][-1]["bytes"] > 0
 
 
-def test_the_program_is_waited_for_and_its_phases_are_told(report, registry, monkeypatch):
+def test_the_program_is_waited_for_and_its_phases_are_told(report, registry, monkeypatch, tmp_path):
     """The report begins with the program; the registry hears of phases while it runs."""
     monkeypatch.setattr("modelberth.cli.run_progress.POST_SECONDS", 0.05)
-    said = report(body(train="import time; time.sleep(0.7)"), at_once=True)
+    go = tmp_path / "modelberth" / "package" / "go"
+    registry.faults = lambda method, kind, path: go.touch() if kind == "progress" and go.parent.exists() else None
+    said = report(body(train="import time\nwhile not os.path.exists('go'): time.sleep(0.02)"), at_once=True)
     assert said["status"] == "Succeeded"
     heard = [post["phase"] for post in registry.progress]
     assert "Training" in heard

@@ -108,7 +108,7 @@ class TestTrain:
             {},
             {"phase": "Loading", "progress": {"bytes": 1024, "total": 2048}, **pod},
             {"phase": "Training", **pod},
-            *[{"phase": "Training", **pod}] * 30,
+            *[{"phase": "Training", **pod}] * 5,
             {"phase": phase, "version": "price-1.1", "reason": "R", "message": "why it ended", **pod},
         ]
         cluster.logs["p-0"] = (

@@ -294,6 +294,13 @@ def test_a_fork_that_comes_back_has_no_word(pod):
     assert (folder.package / "saves").read_text() == "x"
 
 
+def test_a_deadline_is_held(pod):
+    """The real one, however far the program has come by then."""
+    ended = pod(body(train="time.sleep(600)"), deadline=0.2).run()
+    assert ended.verdict == ("Failed", "DeadlineExceeded")
+    assert "0.2" in ended.outcome["message"]
+
+
 def test_a_deadline_ends_a_program_that_listens(pod):
     """SIGTERM first: it may tidy up, and cannot turn the end into a success."""
     tidy = """
@@ -301,24 +308,28 @@ def end(*_):
     open('artifacts/tidied', 'w').close()
     sys.exit(0)
 signal.signal(signal.SIGTERM, end)
+open('ready', 'w').close()
+print('up', flush=True)
 while True: time.sleep(0.05)
 """
-    folder = pod(body(train=tidy), deadline=0.5)
+    folder = overdue_when_ready(pod(body(train=tidy), deadline=600))
     ended = folder.run()
     assert ended.verdict == ("Failed", "DeadlineExceeded")
     assert "train()" in ended.outcome["message"]
     assert (folder.package / "artifacts" / "tidied").exists()
 
 
-def test_a_deadline_ends_a_program_that_does_not_listen(pod, tmp_path):
+def test_a_deadline_ends_a_program_that_does_not_listen(pod):
     """SIGKILL after the grace, to its children, too."""
     deaf = """
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if os.fork() == 0:
     time.sleep(600)
+open('ready', 'w').close()
+print('up', flush=True)
 while True: time.sleep(600)
 """
-    folder = pod(body(train=deaf), deadline=0.2)
+    folder = overdue_when_ready(pod(body(train=deaf), deadline=600))
     shorten(folder, "DEADLINE_GRACE", 0.2)
     assert folder.run().verdict == ("Failed", "DeadlineExceeded")
 
@@ -383,12 +394,13 @@ def test_a_long_traceback_keeps_its_ends(pod):
 
 def test_the_lock_is_held_until_the_outcome_is_written(pod):
     """Whoever gets the lock finds the outcome, or knows that there will be none."""
-    folder = pod(body(train="print('up', flush=True)\nsys.stdin.read()\ntime.sleep(0.3)"))
+    folder = pod(body(train="print('up', flush=True)\nwhile not os.path.exists('go'): time.sleep(0.02)"))
     process = folder.start()
     process.stdout.readline()
     assert (folder.root / "run" / "phase.json").exists()
     taken = subprocess.run(["flock", "--nonblock", str(folder.root / "run" / "lock"), "true"], check=False)
     assert taken.returncode == 1
+    (folder.package / "go").touch()
     done = "test -e " + str(folder.root / "run" / "outcome.json")
     subprocess.run(["flock", str(folder.root / "run" / "lock"), "sh", "-c", done], check=True)
     folder.wait(process)
@@ -413,6 +425,15 @@ def shorten(folder, name, seconds):
     text, count = re.subn(rf"^{name} = .*$", f"{name} = {seconds}", path.read_text(), flags=re.MULTILINE)
     assert count == 1
     path.write_text(text)
+
+
+def overdue_when_ready(folder):
+    """Let the deadline be over when the program says so, and not before it could listen."""
+    path = folder.root / "bin" / "harness.py"
+    text = path.read_text()
+    assert text.count("now >= self._deadline and") == 1
+    path.write_text(text.replace("now >= self._deadline and", "os.path.exists('ready') and"))
+    return folder
 
 
 def pythons():
