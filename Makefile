@@ -1,4 +1,4 @@
-# Modelberth. Two commands matter: `make demo` and `make test`.
+# Modelberth. Three commands matter: `make demo`, `make demo-training` and `make test`.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help

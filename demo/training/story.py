@@ -130,6 +130,8 @@ class Story:
         ):
             self._progress.headline(question)
             self._command(*words)
+        self._progress.headline("Does the same run again give the same version?")
+        self._command("reproduce", f"{ARTIFACT}:1.2")
         self._progress.headline("With which scikit-learn?")
         self._command("describe", f"{ARTIFACT}:1.2", "--libraries", grep="scikit-learn")
 
@@ -197,6 +199,6 @@ class Story:
         say(f"   export KUBECONFIG={self._cluster.kubeconfig} PATH={self._cluster.bin}:$PATH")
         say(f"   kubectl get modelberth -n {NAMESPACE}")
         say(f"   .venv/bin/modelberth train {PIPELINE} --env GAMMA=0.01 --follow -n {NAMESPACE}")
-        say(f"   .venv/bin/modelberth reproduce {ARTIFACT}:1.2 -n {NAMESPACE}")
+        say(f"   .venv/bin/modelberth get {ARTIFACT}:1.2 --zip package.zip -n {NAMESPACE}")
         say(f"   .venv/bin/modelberth lineage {MODEL}:{ALIAS} --output svg -n {NAMESPACE} > lineage.svg")
         say("   make demo-down                                 # remove all of it")
