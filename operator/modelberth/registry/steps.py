@@ -17,9 +17,10 @@ from modelberth.content.collections import Collection, CollectionFamily
 from modelberth.content.versions import split_object_name
 from modelberth.domain.redaction import redacted
 from modelberth.registry.access import Access, Pusher, RecordReader
+from modelberth.registry.callers import SessionCaller
 from modelberth.registry.models import Hex, Wire
 from modelberth.registry.parameters import REFUSALS, Namespace
-from modelberth.registry.problems import Problem
+from modelberth.registry.problems import Problem, forbidden
 from modelberth.registry.run_models import Line, Moment, Name, Word
 from modelberth.store.run_types import STEP, KeyRecord, PhaseTime, RunId, RunRecord
 
@@ -80,6 +81,8 @@ class StepAnswer(Wire):
 @router.post("", status_code=200)
 async def record(ns: Namespace, said: StepReport, access: Pusher) -> StepAnswer:  # noqa: ARG001 - in access
     """Write down what a step did; the first report of a uid is right, and so is the first success with a key."""
+    if not isinstance(access.caller, SessionCaller):
+        raise forbidden("steps are told by people and their workflows, with a TransferSession for Push")
     access.check_all()
     for output in said.outputs:
         await _check_output(access, output)

@@ -6,6 +6,7 @@ from modelberth.content.collections import dataset
 from modelberth.store.run_types import KeyRecord, RunId
 from modelberth.store.types import NewVersion
 from tests.unit.registry.test_access import add_session
+from tests.unit.registry.test_runs import add_run, of_run
 
 STEPS = "/v1/namespaces/team/steps"
 KEY = "ab" * 32
@@ -104,8 +105,10 @@ async def test_what_came_out_is_a_version(space, pusher, output):
 
 
 async def test_who_may(world, space):
-    """A session that pushes, and not for one collection only; no pod."""
+    """A session that pushes, and not for one collection only; no pod, not even a run's."""
+    add_run(world)
     for headers in (
+        of_run(world),
         add_session(world, "Pull", name="pull"),
         add_session(world, "Push", name="narrow", family="datasets", dataset="clean"),
         world.pod(),

@@ -48,6 +48,21 @@ def test_the_working_directory_is_the_package_and_neighbours_can_be_imported(pod
     assert folder.run().verdict == ("Succeeded", "")
 
 
+def test_worker_processes_find_the_package(pod):
+    """A pool of spawned processes imports train.py by its name, and the harness does not run again in them."""
+    pool = """
+import multiprocessing
+with multiprocessing.get_context("spawn").Pool(2) as workers:
+    self.squares = workers.map(square, [1, 2, 3])
+"""
+    save = "import pickle\nopen('model.bin', 'wb').write(pickle.dumps(square))\nprint(self.squares)"
+    folder = pod(body(train=pool, save=save) + "def square(number): return number * number\n")
+    ended = folder.run()
+    assert ended.verdict == ("Succeeded", ""), ended.output
+    assert ended.output == b"[1, 4, 9]\n"
+    assert b"train" in (folder.package / "model.bin").read_bytes()
+
+
 def test_process_data_comes_first_and_all_get_the_data_directory(pod):
     """process_data(), train() and, without another one, evaluate() get the directory of the data."""
     folder = pod(
