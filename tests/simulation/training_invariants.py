@@ -35,6 +35,7 @@ class TrainingInvariants:
         self._world = world
         self._broken: list[Broken] = []
         self._made: Counter[str] = Counter()
+        self._newest: Counter[str] = Counter()
         self._ends: dict[str, tuple[Any, ...]] = {}
         self._runs: dict[tuple[str, RunId], RunRecord] = {}
         self.operator_writes = 0
@@ -115,6 +116,8 @@ class TrainingInvariants:
                 self._check_made(write)
             if write.change.resource == TRAINING_RUNS:
                 self._check_run(write)
+            if write.change.resource == DATASETS and _latest(write.old) != _latest(write.change.object):
+                self._newest[_latest(write.change.object)] += 1
         except Broken as broken:
             self._broken.append(broken)
 
@@ -123,11 +126,18 @@ class TrainingInvariants:
         if change.type == "ADDED" and change.resource == MODEL_VERSIONS:
             self._check_version(obj)
         elif change.type == "ADDED" and change.resource == TRAINING_RUNS:
-            self._made[obj["metadata"]["name"]] += 1
-            if self._made[obj["metadata"]["name"]] > 1:
-                raise Broken(ONE_RUN, f"{obj['metadata']['name']} was made twice")
+            self._check_started(obj)
         elif change.type == "MODIFIED" and write.old is not None and write.old.get("spec") != obj.get("spec"):
             raise Broken(SPEC, f"{change.resource.kind} {obj['metadata']['name']}")
+
+    def _check_started(self, run: Object) -> None:
+        """A time of one pipeline starts one run, and a version as many as it became the newest one."""
+        trigger = run["spec"]["trigger"]
+        pipeline = self._world.server.peek(TRAINING_PIPELINES, NAMESPACE, run["spec"]["pipeline"]) or run
+        why = trigger.get("scheduledAt") or trigger["datasetVersion"]
+        self._made[f"{pipeline['metadata']['uid']} {why}"] += 1
+        if self._made[f"{pipeline['metadata']['uid']} {why}"] > max(1, self._newest[why]):
+            raise Broken(ONE_RUN, f"{run['metadata']['name']} is one run too many for {trigger}")
 
     def _check_version(self, obj: Object) -> None:
         bucket, spec = self._world.bucket, obj["spec"]
@@ -164,3 +174,7 @@ class TrainingInvariants:
 
 def _phase(run: Object) -> str:
     return str((run.get("status") or {}).get("phase"))
+
+
+def _latest(dataset: Object | None) -> str:
+    return str(((dataset or {}).get("status") or {}).get("latestVersion"))

@@ -14,13 +14,15 @@ from tests.simulation.training_pods import Fate, has_ended, step, training_pods
 from tests.simulation.training_users import Trainers, opening, propose
 from tests.simulation.world import NAMESPACE, Action, World
 
-STORM = 170
+STORM = 400
 _IMAGE = "loader:1"
 _QUIET_SECONDS = 1500.0
 """Longer than any start deadline, pause between attempts and interval of the periodic list."""
 _CALM_ROUNDS = 3_000
+_OPENING_ROUNDS = 25
+"""Until package and data are Ready."""
 _BORROWED = ("answer", "deliver", "again", "compact", "crash", "boot", "collect", "store", "lost deletion")
-_WEIGHTS = {"train": 14.0, "trainer": 4.0, "pass": 5.0, "clock": 0.3}
+_WEIGHTS = {"train": 25.0, "trainer": 3.0, "pass": 1.5, "clock": 0.1}
 
 
 @dataclass(slots=True)
@@ -82,12 +84,14 @@ def _storm(run: TrainingRun) -> None:
     rng = random.Random(run.seed)
     temper = Temper.of(rng)
     weights = dict(zip(temper.kinds, _single(temper.weights), strict=True))
-    weights = {kind: weights[kind] for kind in _BORROWED} | {
+    weights = {kind: weights[kind] * (3.0 if kind in {"answer", "deliver"} else 1.0) for kind in _BORROWED} | {
         kind: weight * rng.choice((0.3, 1.0, 3.0)) for kind, weight in _WEIGHTS.items()
     }
     run.take(("boot", _IMAGE))
     for action in opening(rng):
         run.take(action)
+    for _ in range(_OPENING_ROUNDS):
+        _settle_a_little(run, pods=False)
     for _ in range(STORM):
         action = None
         while action is None:
@@ -112,9 +116,9 @@ def _train(world: World, rng: random.Random, temper: Temper) -> Action | None:
 def _pass(world: World, rng: random.Random, temper: Temper) -> Action:
     del temper
     due = world.loop.next_timer()
-    pause = rng.choice((0.1, 5.0, 60.0, 601.0))
+    pause = rng.choices((0.1, 5.0, 60.0, 301.0), (4, 4, 1, 0.2))[0]
     until_due = max(0.0, due - world.loop.time()) if due is not None else pause
-    return "time", repr(rng.choice((pause, until_due)))
+    return "time", repr(rng.choice((pause, min(until_due, 60.0))))
 
 
 _CHOICES: dict[str, Callable[[World, random.Random, Temper], Action | None]] = {
@@ -122,7 +126,7 @@ _CHOICES: dict[str, Callable[[World, random.Random, Temper], Action | None]] = {
     "train": _train,
     "trainer": lambda world, rng, temper: propose(world, rng),
     "pass": _pass,
-    "clock": lambda world, rng, temper: ("clock", rng.choice(("-3600", "-601", "1200", "86400"))),
+    "clock": lambda world, rng, temper: ("clock", rng.choice(("-3600", "-601", "200", "1200"))),
 }
 
 
@@ -134,6 +138,7 @@ def _calm(run: TrainingRun) -> None:
     """
     world = run.world
     run.take(("store", "back"))
+    run.take(("clock", "90000"))  # whatever it was set back by: deadlines are of the clock on the wall
     for pipeline in list(world.server.peek_all(TRAINING_PIPELINES, NAMESPACE)):
         if "schedule" in (pipeline["spec"].get("triggers") or {}):  # the clock never stops
             run.take(("user", "stop", pipeline["metadata"]["name"]))
@@ -160,14 +165,15 @@ def _writes(run: TrainingRun) -> int:
     return run.invariants.operator_writes
 
 
-def _settle_a_little(run: TrainingRun) -> bool:
+def _settle_a_little(run: TrainingRun, *, pods: bool = True) -> bool:
+    """One round in which everybody who can do something does it; False if nobody can."""
     world, done = run.world, False
     for process in world.processes:
         for resource in process.backlog():
             done = run.take(("deliver", process.name, resource.plural)) or done
         for call in list(process.calls):
             done = run.take(("answer", process.name, call.label, "ok")) or done
-    for pod in training_pods(world):
+    for pod in training_pods(world) if pods else ():
         if not has_ended(pod):
             done = run.take(("train", pod["metadata"]["name"], Fate.SUCCEED.value)) or done
     return run.take(("collect",)) or done

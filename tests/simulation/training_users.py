@@ -26,7 +26,7 @@ from tests.simulation.world import NAMESPACE, Action, World
 ARTIFACT, DATASET = "price", "housing"
 BY_DATA, BY_CLOCK = "fed", "timed"
 PIPELINES = (BY_DATA, BY_CLOCK)
-RUNS = ("one", "two", "three")
+RUNS = ("one", "two", "three", "four", "five", "six")
 CONCURRENCIES = ("Allow", "Forbid", "Replace")
 RATES = ("0.1", "0.2")
 
@@ -69,7 +69,7 @@ class Trainers:
             {"onDatasetVersion": {}} if name == BY_DATA else {"schedule": {"cron": "*/10 * * * *", "timeZone": "UTC"}}
         )
         spec = {
-            "package": {"artifact": ARTIFACT, "major": 1},
+            "package": {"version": f"{ARTIFACT}-1.0"} if name == BY_DATA else {"artifact": ARTIFACT, "major": 1},
             "dataset": {"name": DATASET},
             "image": "python:3",
             "environment": {"RATE": RATES[0]},
@@ -175,14 +175,14 @@ def propose(world: World, rng: random.Random) -> Action:
 
 
 def _something_there(world: World, rng: random.Random) -> tuple[str, ...]:
-    resource = rng.choice(list(_DROPPED.values()))
+    resource = rng.choices(list(_DROPPED.values()), (6, 2, 1, 0.3, 4))[0]
     there = sorted(obj["metadata"]["name"] for obj in world.server.peek_all(resource, NAMESPACE))
     return resource.plural, rng.choice(there or ["nothing"])
 
 
 _PROPOSALS: dict[str, tuple[float, Callable[[World, random.Random], tuple[str, ...]]]] = {
     "run": (
-        6,
+        8,
         lambda _, rng: (
             rng.choice(RUNS),
             rng.choice(PIPELINES),
@@ -190,11 +190,11 @@ _PROPOSALS: dict[str, tuple[float, Callable[[World, random.Random], tuple[str, .
             rng.choice(("cached", "anew")),
         ),
     ),
-    "data": (3, lambda _, __: ()),
+    "data": (0.7, lambda _, __: ()),
     "change": (2, lambda _, rng: (rng.choice(PIPELINES), rng.choice(CONCURRENCIES), rng.choice(RATES))),
     "suspend": (1, lambda _, rng: (rng.choice(PIPELINES), rng.choice(("yes", "no", "no")))),
     "impostor": (0.3, lambda _, rng: (rng.choice(RUNS),)),
     "drop": (1.5, _something_there),
-    "pipeline": (1, lambda _, rng: (rng.choice(PIPELINES), rng.choice(CONCURRENCIES))),
+    "pipeline": (1.5, lambda _, rng: (rng.choice(PIPELINES), rng.choice(CONCURRENCIES))),
     "package": (0.3, lambda _, __: ()),
 }

@@ -1,0 +1,67 @@
+"""Random schedules of training: whatever dies, doubles or is missed, every run ends as its record says, and once."""
+
+import multiprocessing
+import os
+
+import pytest
+
+from tests.simulation.invariants import Broken
+from tests.simulation.training_mutations import MUTATIONS, Mutation
+from tests.simulation.training_schedule import run_seed
+
+SCHEDULES = int(os.environ.get("MODELBERTH_TRAINING_SCHEDULES", "120"))
+FIRST_SEED = int(os.environ.get("MODELBERTH_SEED", "0"))
+_MUTATION_SEEDS = range(60)
+
+
+def failure_of(seed: int) -> str | None:
+    """What a schedule breaks, in words; None if it breaks nothing."""
+    try:
+        run_seed(seed)
+    except Broken as broken:
+        return f"seed {seed}: {broken}"
+    return None
+
+
+def test_every_schedule_holds_and_every_run_ends() -> None:
+    """Some hundred seeds of faults, deaths, doubled triggers and set clocks; each failing one is told."""
+    seeds = range(FIRST_SEED, FIRST_SEED + SCHEDULES)
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(min(2, multiprocessing.cpu_count())) as pool:
+        failed = [told for told in pool.imap_unordered(failure_of, seeds, chunksize=10) if told]
+    assert not failed, "\n".join(sorted(failed)[:10])
+
+
+def test_storms_of_training_are_eventful() -> None:
+    """Schedules reach what they are about: every way to die, retries, skips, replacements, doubled operators."""
+    runs = [run_seed(seed) for seed in range(60)]
+    seen = {word for run in runs for action in run.actions for word in action}
+    assert {"succeed", "raise", "lost", "evicted", "out-of-memory", "no-image", "mute", "clock", "crash-after"} <= seen
+    records = [record for run in runs for record in run.world.bucket.runs.values()]
+    assert {"Succeeded", "Failed", "Skipped"} == {record.status for record in records}
+    assert {"Cancelled", "InputNotFound", "NoPython", "LoadFailed"} <= {record.reason for record in records}
+    assert {"Schedule", "DatasetVersion", "Manual"} == {record.trigger for record in records}
+    assert any(record.attempts > 1 for record in records)
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name.replace(" ", "-"))
+def test_mutations_are_caught(mutation: Mutation) -> None:
+    """Some schedule that the operator passes breaks the invariant that the mutation names, once the mutation is in."""
+    others = set()
+    for seed in _MUTATION_SEEDS:
+        with pytest.MonkeyPatch.context() as patch:
+            mutation.make(patch)
+            broken = broken_by(seed)
+        if broken == mutation.invariant and broken_by(seed) is None:
+            return
+        others.add(broken)
+    pytest.fail(f"{mutation.name}: '{mutation.invariant}' notices nothing; noticed: {others}")
+
+
+def broken_by(seed: int) -> str | None:
+    """The invariant that a schedule breaks, if it breaks one."""
+    try:
+        run_seed(seed)
+    except Broken as broken:
+        return broken.invariant
+    return None
