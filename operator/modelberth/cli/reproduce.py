@@ -52,15 +52,20 @@ def run(arguments: argparse.Namespace) -> int:
         made = create_run(cluster, namespace, run_name(f"{made_by['name']}-again"), spec)
         name = str(made["metadata"]["name"])
         print(f"trainingrun/{name} created", file=sys.stderr)
-        ended = follow(cluster, namespace, name, uid=str(made["metadata"]["uid"]), log=False)
+        uid = str(made["metadata"]["uid"])
+        ended = follow(cluster, namespace, name, uid=uid, log=False)
+        with session_access(cluster, place, namespace, "Pull", family="runs") as access:
+            again = read_record(access, name, uid)
     if dig(ended, "status", "phase") == "Failed":
         raise CommandError(f"{name} failed: modelberth run describe {name}")
     print(comparison(ended))
+    if again is not None and not _same_image(record, again):
+        print(f"note: {record['image']} is another image now than then: name images by their digests", file=sys.stderr)
     return 0
 
 
 def pinned(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The template of a run with exactly what it used: versions instead of aliases, and the image by its digest."""
+    """The template of a run with exactly what it used: versions instead of aliases."""
     inputs = record["inputs"]
     template = dict(record["template"])
     template["package"] = {"version": inputs["package"]}
@@ -68,10 +73,13 @@ def pinned(record: Mapping[str, Any]) -> dict[str, Any]:
         if inputs.get(name):
             folder = inputs.get(f"{name}Folder")
             template[name] = {"version": inputs[name], **({"folder": folder} if folder else {})}
-    repository, at, digest = str(record.get("imageDigest") or "").rpartition("@")
-    if at and digest.startswith("sha256:"):  # what a registry of images can be asked for
-        template["image"] = f"{repository.removeprefix('docker-pullable://')}@{digest}"
     return template
+
+
+def _same_image(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether both ran in one image, as far as the nodes have told: a tag may have moved."""
+    digests = {str(record["imageDigest"]) for record in (then, now) if record["imageDigest"]}
+    return len(digests) < 2
 
 
 def comparison(run: Mapping[str, Any]) -> str:

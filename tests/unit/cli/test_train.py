@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from modelberth.cli.reproduce import pinned
 from tests.unit.cli.fake_cluster import sessions_left
 from tests.unit.transfer.conftest import content, fill
 
@@ -255,15 +254,15 @@ class TestReproduce:
         assert code == 1
         assert "was not made by a training run" in err
 
-    @pytest.mark.parametrize(
-        ("seen", "image"),
-        [
-            ("docker.io/library/python@sha256:ab", "docker.io/library/python@sha256:ab"),
-            ("docker-pullable://x/y@sha256:ab", "x/y@sha256:ab"),
-            ("sha256:ab", "python:3.12-slim"),
-            ("", "python:3.12-slim"),
-        ],
-    )
-    def test_the_image_by_its_digest(self, seen, image):
-        """Where the node knew one that can be asked for."""
-        assert pinned({**RECORD, "imageDigest": seen})["image"] == image
+    @pytest.mark.parametrize(("then", "now", "is_told"), [("1", "1", False), ("1", "2", True), ("", "2", False)])
+    def test_an_image_that_has_moved_is_told(self, cluster, registry, run, monkeypatch, then, now, is_told):
+        """A tag may mean another image than it did; what no node has told is not claimed."""
+        monkeypatch.setattr("modelberth.cli.reproduce.run_name", lambda base: f"{base}-x")
+        made_by = {"name": "housing-1", "uid": "u1", "recorded": True}
+        registry.questions = lambda path: (200, {"name": "price-1.1", "run": made_by})
+        registry.answers["runs/housing-1"] = {**RECORD, "imageDigest": then and f"sha256:{then}"}
+        registry.answers["runs/housing-1-again-x"] = {**RECORD, "imageDigest": f"sha256:{now}"}
+        cluster.statuses["trainingruns"] = [{"phase": "Succeeded", "reproduction": {"version": "price-1.1"}}]
+        code, _, err = run("reproduce", "price-1.1")
+        assert code == 0, err
+        assert ("is another image now" in err) == is_told
