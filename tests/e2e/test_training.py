@@ -50,10 +50,15 @@ class Main:
         pass
 """
 SLOW = LEARNS.replace("self.words =", "import time; time.sleep(20); self.words =")
+THIEF = LEARNS.replace(
+    'pathlib.Path("model.txt").write_text(" ".join(sorted(self.words)))',
+    'os.symlink("/var/run/secrets/modelberth/token", "model.txt")',
+)
 FAILURES = {
     "raises": (RAISES, {}, "UserException", r"ValueError: there is nothing to learn from /modelberth/data"),
     "hungry": (HUNGRY, {}, "OutOfMemory", r"memory"),
     "sleeps": (SLEEPS, {"activeDeadlineSeconds": 3}, "DeadlineExceeded", r"activeDeadlineSeconds"),
+    "thief": (THIEF, {}, "BadOutput", r"model\.txt"),
     "no-python": (LEARNS, {"image": MINIO_IMAGE}, "NoPython", r"(?i)python"),
     "no-image": (
         LEARNS,
