@@ -9,9 +9,10 @@ from tests.simulation.invariants import Broken
 from tests.simulation.training_mutations import MUTATIONS, Mutation
 from tests.simulation.training_schedule import run_seed
 
-SCHEDULES = int(os.environ.get("MODELBERTH_TRAINING_SCHEDULES", "120"))
+SCHEDULES = int(os.environ.get("MODELBERTH_TRAINING_SCHEDULES", "60"))
 FIRST_SEED = int(os.environ.get("MODELBERTH_SEED", "0"))
-_MUTATION_SEEDS = range(60)
+_MUTATION_SEEDS = (12, 13, 16, 19, *range(60))
+"""The most eventful storms first."""
 
 
 def failure_of(seed: int) -> str | None:
@@ -34,7 +35,7 @@ def test_every_schedule_holds_and_every_run_ends() -> None:
 
 def test_storms_of_training_are_eventful() -> None:
     """Schedules reach what they are about: every way to die, retries, skips, replacements, doubled operators."""
-    runs = [run_seed(seed) for seed in range(60)]
+    runs = [run_seed(seed) for seed in range(30)]
     seen = {word for run in runs for action in run.actions for word in action}
     assert {"succeed", "raise", "lost", "evicted", "out-of-memory", "no-image", "mute", "clock", "crash-after"} <= seen
     records = [record for run in runs for record in run.world.bucket.runs.values()]

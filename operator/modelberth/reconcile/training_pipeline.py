@@ -61,6 +61,7 @@ class TrainingPipelineReconciler:
             spec=spec,
             runs=runs_of(self._cache, namespace, name),
             standing=standing,
+            is_older=standing is not None and _is_older(lookup.dataset_version(standing), pipeline),
             loops=standing is not None and comes_from(standing, name, lookup, self._pipeline_of(namespace)),
         )
 
@@ -97,3 +98,9 @@ class TrainingPipelineReconciler:
             kube=self._kube,
             cache=self._cache,
         )
+
+
+def _is_older(version: Object | None, pipeline: Object) -> bool:
+    """Whether a version was made before a pipeline, or in the same second, as when both are applied together."""
+    made, since = (str(dig(obj, "metadata", "creationTimestamp") or "") for obj in (version, pipeline))
+    return made <= since

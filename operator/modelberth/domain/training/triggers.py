@@ -43,6 +43,7 @@ class Observed:
         spec: its spec.
         runs: all its runs that are there.
         standing: the version that the dataset's alias stands for now; None for none.
+        is_older: whether that version was there before the pipeline.
         loops: whether that version comes from this pipeline.
     """
 
@@ -50,6 +51,7 @@ class Observed:
     spec: TrainingPipelineSpec
     runs: tuple[Object, ...] = ()
     standing: str | None = None
+    is_older: bool = False
     loops: bool = False
 
     @property
@@ -141,6 +143,8 @@ def _dataset(seen: Observed, found: _Findings) -> dict[str, Any] | None:
         )
     if seen.standing is None or seen.standing == before.get("version"):
         return dict(before)
+    if not before.get("version") and seen.is_older:  # it was there, and only became Ready after the pipeline was seen
+        return {**before, "version": seen.standing}
     if not seen.loops:
         if seen.spec.suspend or (seen.spec.concurrency is Concurrency.FORBID and (seen.active or found.create)):
             return dict(before)

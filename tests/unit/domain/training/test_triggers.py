@@ -90,6 +90,15 @@ def test_the_version_that_is_there_first_starts_nothing():
     assert decide(after(obj, second), standing="housing-v2").create == ()
 
 
+@pytest.mark.parametrize(("is_older", "runs"), [(True, 0), (False, 1)])
+def test_the_first_version_starts_a_run_if_it_came_after_the_pipeline(is_older, runs):
+    """What was applied together with the pipeline starts nothing, whichever of the two was seen first."""
+    obj = after(pipeline(triggers=BY_DATA), decide(pipeline(triggers=BY_DATA)))
+    plan = decide(obj, standing="housing-v0", is_older=is_older)
+    assert len(plan.create) == runs
+    assert plan.status["onDatasetVersion"]["version"] == "housing-v0"
+
+
 def test_an_alias_that_comes_back_starts_again():
     """Moved away and back is two moves; a crash between run and status makes no third run."""
     obj = after(pipeline(triggers=BY_DATA), decide(pipeline(triggers=BY_DATA), standing="housing-v1"))
