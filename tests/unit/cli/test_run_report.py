@@ -106,7 +106,7 @@ def test_the_program_is_waited_for_and_its_phases_are_told(report, registry, mon
     """The report begins with the program; the registry hears of phases while it runs."""
     monkeypatch.setattr("modelberth.cli.run_progress.POST_SECONDS", 0.05)
     go = tmp_path / "modelberth" / "package" / "go"
-    registry.faults = lambda method, kind, path: go.touch() if kind == "progress" and go.parent.exists() else None
+    registry.faults = lambda method, kind, path: go.touch() if kind == "progress" and not go.exists() else None
     said = report(body(train="import time\nwhile not os.path.exists('go'): time.sleep(0.02)"), at_once=True)
     assert said["status"] == "Succeeded"
     heard = [post["phase"] for post in registry.progress]
