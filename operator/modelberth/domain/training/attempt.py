@@ -139,10 +139,7 @@ def _over(seen: Observed, now: datetime) -> Plan:
     if record.status == "Succeeded":
         verdict = Verdict("Succeeded", Standing.READY, "Succeeded", record.message)
         return Plan(verdict, {}, seen.strays, ending=Ending("Succeeded", "Succeeded", record.message))
-    befell = pod_state.disruption(pod)
-    if befell is None and record.reason == reasons.KILLED:
-        befell = pod_state.out_of_memory(pod)
-    return _failed(seen, befell or Trouble(record.reason, record.message), now)
+    return _failed(seen, pod_state.cause(pod, Trouble(record.reason, record.message)), now)
 
 
 def _given_up(seen: Observed, pod: Object, state: PodState, now: datetime) -> Trouble | None:

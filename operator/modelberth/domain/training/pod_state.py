@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from modelberth.api import names
-from modelberth.domain.objects import Object, condition, dig, timestamps
+from modelberth.domain.objects import Object, condition, dig, is_deleting, timestamps
 from modelberth.domain.pods import Trouble, container_words, first_trouble
 from modelberth.domain.training import reasons
 
@@ -89,6 +89,19 @@ def failure(pod: Object | None) -> Trouble:
     if pod is None:
         return Trouble(reasons.NODE_LOST, "the pod is gone: it was deleted, or its node was")
     return next(_failures(pod))
+
+
+def cause(pod: Object | None, told: Trouble) -> Trouble:
+    """Why an attempt failed, where its pod may know better than what was ``told`` from within it.
+
+    A program that was killed does not know by whom: with a pod that was deleted, or is gone, it was the cluster.
+    """
+    befell = disruption(pod)
+    if befell is not None or told.reason != reasons.KILLED:
+        return befell or told
+    if pod is None or is_deleting(pod):
+        return Trouble(reasons.EVICTED, "the pod was deleted while the program ran")
+    return out_of_memory(pod) or told
 
 
 def disruption(pod: Object | None) -> Trouble | None:

@@ -132,6 +132,16 @@ def test_a_killed_program_was_out_of_memory_if_the_kubelet_says_so():
     assert decide(run, pod=its_pod, record=told(reason="Killed")).ending.reason == "OutOfMemory"
 
 
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_program_that_is_killed_with_its_pod_is_not_to_blame(gone):
+    """Who deletes a pod, as a drain does, ends the attempt and not the run."""
+    run, its_pod = with_pod(phase="Failed", train=ended(143), report=DONE)
+    its_pod["metadata"]["deletionTimestamp"] = at(0)
+    plan = decide(run, pod=None if gone else its_pod, record=told(reason="Killed"))
+    assert plan.ending is None
+    assert plan.changes["attempts"][-1]["reason"] == "Evicted"
+
+
 def test_a_node_that_does_not_answer_is_given_up():
     """A pod that should have been gone for a minute is over; another one takes its place."""
     run, its_pod = with_pod(train=RUNNING)

@@ -1,0 +1,69 @@
+"""Which pipelines and runs look again when something changes."""
+
+import pytest
+
+from modelberth.reconcile import mapping
+from modelberth.runtime.cache import Cache
+from modelberth.runtime.resources import (
+    DATASET_VERSIONS,
+    DATASETS,
+    PODS,
+    TRAINING_PIPELINES,
+    TRAINING_RUNS,
+    Key,
+)
+from tests.unit.domain import builders as objects
+from tests.unit.domain.training.builders import pipeline, pod, run
+
+FED = ("trainingpipelines", Key("shop", "fed"))
+ONE = ("trainingruns", Key("shop", "one"))
+TWO = ("trainingruns", Key("shop", "two"))
+TRUST = (mapping.TRUST, Key("shop", ""))
+
+
+@pytest.fixture
+def cache():
+    cache = Cache()
+    mapping.add_indexes(cache)
+    cache.observe(pipeline(triggers={"onDatasetVersion": {}}, concurrency="Forbid"))
+    cache.observe(run("one"))
+    cache.observe(run("two", status={"phase": "Training", "inputs": {"package": "price-1.0"}}))
+    return cache
+
+
+def test_a_run_that_comes_concerns_its_pipeline_and_its_siblings(cache):
+    """Where runs may not meet, the others look again; and the namespace needs the registry's address."""
+    work = mapping.work_for(TRAINING_RUNS, None, run("one"), cache)
+    assert work == {ONE, TWO, FED, TRUST}
+
+
+def test_a_runs_progress_concerns_nobody_else(cache):
+    """Bytes and phases are no news to pipelines and siblings."""
+    old, new = run("two", status={"phase": "Loading"}), run("two", status={"phase": "Training"})
+    assert mapping.work_for(TRAINING_RUNS, old, new, cache) == {TWO}
+
+
+def test_a_runs_end_concerns_its_pipeline(cache):
+    """Whoever waited for it goes on."""
+    old, new = run("two", status={"phase": "Saving"}), run("two", status={"phase": "Succeeded"})
+    assert mapping.work_for(TRAINING_RUNS, old, new, cache) == {ONE, TWO, FED}
+
+
+def test_a_pod_concerns_its_run(cache):
+    """By its label; other pods concern nobody."""
+    assert mapping.work_for(PODS, None, pod(run("two")), cache) == {TWO}
+    assert mapping.work_for(PODS, None, pod(run("two"), ours=False), cache) == set()
+
+
+def test_data_concerns_who_follows_it_and_who_waits_for_it(cache):
+    """Pipelines of a dataset, and runs whose inputs are not found yet; a run that has started has what it needs."""
+    assert {FED, ONE} <= mapping.work_for(DATASETS, None, objects.dataset(), cache)
+    ready = mapping.work_for(DATASET_VERSIONS, objects.dataset_version(ready=False), objects.dataset_version(), cache)
+    assert ONE in ready
+    assert TWO not in ready
+
+
+def test_a_pipeline_concerns_its_runs_when_its_spec_changes(cache):
+    """A status of it does not."""
+    assert mapping.work_for(TRAINING_PIPELINES, None, pipeline(), cache) == {FED, ONE, TWO}
+    assert mapping.work_for(TRAINING_PIPELINES, pipeline(), pipeline(status={"active": []}), cache) == {FED}
