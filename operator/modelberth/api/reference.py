@@ -32,9 +32,9 @@ The chart's admission policies hold them; there is no webhook. Deleting a whole 
 - Template, templateRef, container, loader and service of a ModelDeployment are set and changed by whoever may `create`
   deployments.apps in the namespace; so is a PodTemplate that is labelled `modelberth.io/template=true`.
 - A ModelVersion or DatasetVersion is not deleted while the spec of a TrainingPipeline names it.
-- What a TrainingPipeline runs (all of its spec but notes, suspend, concurrency, history limits and triggers) and template
-  and environment of a TrainingRun are set and changed by whoever may `create` pods in the namespace; each Secret of a
-  secretEnvironment needs `get` on that Secret. Starting a pipeline as it stands needs neither.
+- What a TrainingPipeline runs (all of its spec but notes, suspend, concurrency, history limits and triggers), and
+  template and environment of a TrainingRun, are set and changed by whoever may `create` pods in the namespace; each
+  Secret of a secretEnvironment needs `get` on that Secret. Starting a pipeline as it stands needs neither.
 - Pods labelled `modelberth.io/component=training` are made by the operator only, and keep their labels.
 - A TransferSession is created for oneself only. Of family models, Push needs `create` on modelversions and Pull `get`
   on modelversions/content; of datasets, the same on datasetversions; of runs, Pull needs `get` on trainingruns/content.
