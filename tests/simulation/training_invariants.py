@@ -16,6 +16,7 @@ from tests.simulation.world import NAMESPACE, World
 
 ONE_VERSION = "a run makes at most one version"
 BYTES_FIRST = "a version is there only after its bytes and its record"
+NO_ORPHAN = "a version's run has succeeded with it"
 EQUAL_KEY = "a run is skipped only for one that did the same"
 FINAL = "a run that has ended never changes"
 ENDS = "every run ends"
@@ -84,7 +85,14 @@ class TrainingInvariants:
         for uid, count in of_run.items():
             if count > 1:
                 raise Broken(ONE_VERSION, f"run {uid} has {count} version records")
+        made = {
+            uid: f"{record.collection.name}-{record.version}"
+            for record in bucket.records.values()
+            if (uid := run_of(record.spec))
+        }
         for key, record in bucket.runs.items():
+            if made.get(key[1].uid, record.version) != record.version:
+                raise Broken(NO_ORPHAN, f"{made[key[1].uid]} is of {key[1].name}, whose record says {record}")
             known = self._runs.setdefault(key, record)
             if known != record:
                 raise Broken(FINAL, f"the record of {key[1].name} was {known}, is {record}")

@@ -87,8 +87,12 @@ def is_over(run: Object, pod: Object | None, *, now: datetime) -> bool:
 
 
 def decide(seen: Observed, *, now: datetime) -> Plan:
-    """The next step of the run."""
-    if seen.replaced_by is not None:
+    """The next step of the run.
+
+    A recorded success goes before everything: its version may be there already, by whoever was killed while it was made.
+    """
+    has_succeeded = seen.record is not None and seen.record.status == "Succeeded"
+    if seen.replaced_by is not None and not has_succeeded:
         return ended(cancelled(seen.replaced_by), delete=_running(seen.own_pod, *seen.strays))
     if seen.own_pod is None:
         return _without_pod(seen, now)

@@ -219,6 +219,21 @@ def test_a_newer_run_takes_the_place():
     assert "two" in plan.ending.message
 
 
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_recorded_success_is_replaced_by_nobody(gone):
+    """Its version may be made already: an operator may have been killed right after that."""
+    run, its_pod = with_pod(phase="Succeeded", train=DONE, report=DONE)
+    record = told("Succeeded", "", output=OUTPUT)
+    assert decide(run, pod=None if gone else its_pod, record=record, replaced_by="two").ending.status == "Succeeded"
+
+
+def test_a_recorded_failure_gives_its_place_away():
+    """What would be tried again is not, once there is a newer run."""
+    run, its_pod = with_pod(phase="Failed", train=DONE, report=DONE)
+    plan = decide(run, pod=its_pod, record=told(), replaced_by="two", template={"backoffLimit": 3})
+    assert plan.ending.reason == "Cancelled"
+
+
 FAILURES = st.lists(
     st.sampled_from([*sorted(reasons.DISRUPTIONS), "UserException", "OutOfMemory", "Killed"]), min_size=1, max_size=40
 )
