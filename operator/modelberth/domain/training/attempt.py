@@ -89,7 +89,7 @@ def is_over(run: Object, pod: Object | None, *, now: datetime) -> bool:
 def decide(seen: Observed, *, now: datetime) -> Plan:
     """The next step of the run.
 
-    A recorded success goes before everything: its version may be there already, by whoever was killed while it was made.
+    A recorded success goes before everything: its version may be there already, by one who was killed while making it.
     """
     has_succeeded = seen.record is not None and seen.record.status == "Succeeded"
     if seen.replaced_by is not None and not has_succeeded:

@@ -32,6 +32,12 @@ _SAID: Final = {
     "TaintToleration": reasons.POD_REFUSED,
 }
 """How `status.reason` of a pod that the kubelet ended or refused begins."""
+_STORAGE_EXCEEDED: Final = (
+    "exceeds the limit",
+    "exceeds the total limit of containers",
+    "exceeded its local ephemeral storage limit",
+)
+"""What the kubelet says where it evicts a pod for its own limits: of an emptyDir, of the pod, of a container."""
 _ENDED_WITHOUT_START: Final = frozenset({"StartError", "ContainerCannotRun"})
 
 
@@ -108,6 +114,9 @@ def disruption(pod: Object | None) -> Trouble | None:
     """What befell the pod from outside, if anything did."""
     if pod is None:
         return None
+    exceeded = storage_exceeded(pod)
+    if exceeded is not None:
+        return exceeded
     target = condition(pod, "DisruptionTarget")
     if target and target.get("status") == "True":
         reason = _DISRUPTED_BY.get(str(target.get("reason")), reasons.EVICTED)
@@ -117,6 +126,17 @@ def disruption(pod: Object | None) -> Trouble | None:
         if said.startswith(prefix):
             return Trouble(reason, words or f"the kubelet ended the pod: {said}")
     return None
+
+
+def storage_exceeded(pod: Object) -> Trouble | None:
+    """Whether the pod was evicted for what it wrote itself, which another one would write again."""
+    words = str(dig(pod, "status", "message") or "")
+    if dig(pod, "status", "reason") != "Evicted" or not any(said in words for said in _STORAGE_EXCEEDED):
+        return None
+    return Trouble(
+        reasons.STORAGE_EXCEEDED,
+        f"{words.strip()} Raise storage.sizeLimit (or resources.limits of ephemeral-storage), or write less",
+    )
 
 
 def out_of_memory(pod: Object | None) -> Trouble | None:

@@ -5,6 +5,7 @@ from typing import Final
 
 USER_EXCEPTION: Final = "UserException"
 OUT_OF_MEMORY: Final = "OutOfMemory"
+STORAGE_EXCEEDED: Final = "StorageExceeded"
 KILLED: Final = "Killed"
 EVICTED: Final = "Evicted"
 NODE_LOST: Final = "NodeLost"
@@ -35,6 +36,7 @@ FINAL: Final = frozenset(
         BAD_OUTPUT,
         BAD_PARAMETERS,
         DEADLINE_EXCEEDED,
+        STORAGE_EXCEEDED,
         "PythonTooOld",
         NO_PYTHON,
         LOAD_FAILED,

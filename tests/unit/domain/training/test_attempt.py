@@ -126,6 +126,34 @@ def test_an_eviction_counts_more_than_what_it_made_of_the_program():
     assert plan.changes["attempts"][-1]["reason"] == "Preempted"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        'Usage of EmptyDir volume "content" exceeds the limit "10Gi". ',
+        "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. ",
+        'Container train exceeded its local ephemeral storage limit "1Gi". ',
+    ],
+)
+@pytest.mark.parametrize("record", [None, told(reason="Killed")])
+def test_who_writes_more_than_the_limit_is_not_tried_again(words, record):
+    """The kubelet's eviction for the pod's own limits is no doing of the cluster, and names the field to raise."""
+    run, its_pod = with_pod(phase="Failed", train=ended(137), report=ended(137))
+    its_pod["status"] |= {"reason": "Evicted", "message": words}
+    plan = decide(run, pod=its_pod, record=record)
+    assert plan.ending.reason == "StorageExceeded"
+    assert words.strip() in plan.ending.message
+    assert "storage.sizeLimit" in plan.ending.message
+
+
+def test_a_node_that_is_low_on_storage_is_the_clusters_doing():
+    """Another node may have the room."""
+    run, its_pod = with_pod(phase="Failed", train=ended(137), report=ended(137))
+    words = "The node was low on resource: ephemeral-storage. Threshold quantity: 1, available: 0."
+    its_pod["status"] |= {"reason": "Evicted", "message": words}
+    plan = decide(run, pod=its_pod)
+    assert (plan.ending, plan.changes["attempts"][-1]["reason"]) == (None, "Evicted")
+
+
 def test_a_killed_program_was_out_of_memory_if_the_kubelet_says_so():
     """The reporter sees a program that was killed; the kubelet knows why."""
     run, its_pod = with_pod(phase="Failed", train=ended(137, "OOMKilled"), report=DONE)
