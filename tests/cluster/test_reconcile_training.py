@@ -62,7 +62,9 @@ class RunStore(MemoryStore):
 
     async def reserve(self, space, new):
         key = (space.id, new.collection, new.version)
-        record = VersionRecord(new.collection, new.version, new.digest, "2026-01-01T00:00:00Z", "t", spec=new.spec)
+        record = VersionRecord(
+            new.collection, new.version, new.digest, "2026-01-01T00:00:00Z", new.created_by, spec=new.spec
+        )
         return Reservation(self.records.setdefault(key, record), created=True)
 
 

@@ -10,6 +10,7 @@ from modelberth.content import collections
 from modelberth.content.collections import Collection, CollectionFamily
 from modelberth.content.versions import Version
 from modelberth.domain.objects import Object, dig, generation_of, is_ready, name_of
+from modelberth.domain.run_claims import CLAIM, claims_run
 from modelberth.domain.verdicts import Event, Standing, Verdict, blocked, summarise, waiting
 
 USED_BY_SHOWN = 64
@@ -85,6 +86,8 @@ def judge_content(version: Object, stored: Stored) -> Verdict:
             "DigestMismatch",
             f"spec.digest is {pinned}, the source's content has {stored.digest}: correct the digest or the source",
         )
+    if stored.record_digest is None and claims_run(version["spec"]):
+        return blocked("RunClaimed", CLAIM)
     return Verdict("Ready", Standing.READY, "Ready", f"{number} is stored and proven")
 
 

@@ -8,6 +8,7 @@ from modelberth.content.errors import FormatError
 from modelberth.domain import content_version
 from modelberth.domain.content_version import Stored, collection_of, number_of
 from modelberth.domain.objects import Object, dig, is_deleting, name_of, namespace_of
+from modelberth.domain.run_claims import claims_run
 from modelberth.domain.verdicts import Standing, Verdict, blocked
 from modelberth.reconcile.base import DONE, Recorder, Result, send, write_status
 from modelberth.reconcile.homes import Homes
@@ -83,12 +84,16 @@ class ContentVersionReconciler:
             return verdict_of(error), None
 
     async def _ask_store(self, version: Object) -> Stored:
-        """What the store knows. Content that is there and has no record gets one: the record is the arbiter."""
+        """What the store knows. Content that is there and has no record gets one: the record is the arbiter.
+
+        But for one that says which run made it: a run's version has its record before its object.
+        """
         space = await self._space(version)
         content = await self._content(space, version)
         record = await self._store.version_record(space, collection_of(version), number_of(version))
         pinned = dig(version, "spec", "digest")
-        if record is None and content is not None and pinned in (None, content.digest):
+        is_new = record is None and not claims_run(version["spec"])
+        if is_new and content is not None and pinned in (None, content.digest):
             record = await self._reserve(space, version, content)
         return Stored(
             record_digest=record.digest if record else None,

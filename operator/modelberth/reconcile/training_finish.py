@@ -145,7 +145,8 @@ class Finisher:
         return outcome.reproduction(name, record.digest, record.spec.get("metrics"), told(attempt))
 
 
-_CREATED_BY = "modelberth"
+_CREATED_BY = "system:modelberth"
+"""The store knows a run's own record by its author; names in `system:` are the cluster's, not people's."""
 
 
 def run_id(run: Object) -> RunId:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from modelberth.content import collections
 from modelberth.content.addresses import Address
 from modelberth.content.collections import Collection
+from modelberth.domain.run_claims import CLAIM, claims_run
 from modelberth.registry.access import Access, Pusher, RecordReader
 from modelberth.registry.models import (
     HistoryEntry,
@@ -26,7 +27,7 @@ from modelberth.registry.parameters import (
     ModelPath,
     Namespace,
 )
-from modelberth.registry.problems import Problem
+from modelberth.registry.problems import Problem, forbidden
 from modelberth.store.types import NewVersion
 
 _AT_ONCE = 16
@@ -154,6 +155,8 @@ async def _versions(access: Access, collection: Collection, last: int | None) ->
 
 async def _reserve(access: Access, new: NewVersion) -> Reserved:
     access.check_push(new.collection)
+    if claims_run(new.spec):
+        raise forbidden(CLAIM)
     reservation = await access.store.reserve_version(access.space, new)
     has_it = await access.store.has_family(access.space, new.collection.family, new.digest)
     summary = await access.store.content(access.space, new.digest) if has_it else None

@@ -2,6 +2,7 @@
 
 The record says which run it belongs to, so that a run that comes again, after a crash or by a second leader, finds the
 number that it has: whatever is in its way on the way up was in its way before, for numbers never become free again.
+Whoever pushes says in a record what he likes: the run's own is only what the same writer wrote of the same content.
 """
 
 from dataclasses import replace
@@ -40,7 +41,7 @@ async def reserve_minor(
         if not is_version(str(number)):
             raise FormatError(f"version: nothing follows {base} by itself: push a new major")
         found = await _at(versions, space, replace(new, versioning="Semantic", version=str(number)))
-        if run_of(found.record.spec) == run_uid:
+        if found.created or _is_of(found.record, new):
             return found
     raise StoreUnavailable(f"versions of {new.collection}: {_STEPS} numbers behind {base} are taken: push a new major")
 
@@ -62,6 +63,11 @@ async def _taken(versions: VersionShelf, space: Space, new: NewVersion, number: 
     if record is None:
         raise StoreUnavailable(f"version {number} of {new.collection} was there a moment ago; try again")
     return record
+
+
+def _is_of(record: VersionRecord, new: NewVersion) -> bool:
+    """Whether the record is the run's own, from an earlier time that it came here."""
+    return (run_of(record.spec), record.created_by, record.digest) == (run_of(new.spec), new.created_by, new.digest)
 
 
 def run_of(spec: Any) -> str:

@@ -33,6 +33,18 @@ def test_the_record_decides_and_the_content_has_to_be_there(stored, reason, stan
     assert (verdict.reason, verdict.standing) == (reason, standing)
 
 
+def test_nobody_says_that_a_run_made_a_version():
+    """Whose record is not there is no run's; a name without a uid, or a step's uid, claims nothing."""
+    claiming = version(ready=False)
+    claiming["spec"]["lineage"] = {"run": {"trainingRun": "fit", "uid": "0b5b"}}
+    verdict = judge_content(claiming, Stored(None, None, DIGEST_4))
+    assert (verdict.reason, verdict.standing) == ("RunClaimed", Standing.STALLED)
+    assert judge_content(claiming, Stored(DIGEST_4, "system:modelberth", DIGEST_4)).reason == "Ready"
+    for run in ({"trainingRun": "fit"}, {"trainingRun": "clean", "uid": "step-" + "0" * 32}):
+        claiming["spec"]["lineage"] = {"run": run}
+        assert judge_content(claiming, Stored(None, None, DIGEST_4)).reason == "Ready"
+
+
 def test_a_number_of_the_other_way_of_counting_is_refused():
     """With an example of how the artifact counts."""
     assert judge_collection(version(), artifact()) is None

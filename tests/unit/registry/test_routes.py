@@ -284,6 +284,21 @@ class TestRecords:
         answer = await pusher.post(f"{TEAM}/artifacts/mnist/versions", json={"digest": UNKNOWN, **changed})
         assert (answer.status_code, next(iter(changed)) in answer.text) == (422, True)
 
+    @pytest.mark.parametrize(("kind", "name"), [("artifacts", "mnist"), ("datasets", "housing")])
+    async def test_nobody_says_that_a_run_made_it(self, world, kind, name):
+        """By the uid of a TrainingRun; its name, and the uid of a step, which is none, may be told."""
+        family = "models" if kind == "artifacts" else "datasets"
+        async with world.client(**add_session(world, "Push", family=family)) as pusher:
+            answers = [
+                await pusher.post(
+                    f"{TEAM}/{kind}/{name}/versions",
+                    json={"digest": UNKNOWN, "spec": {"lineage": {"run": {"trainingRun": "fit", **uid}}}},
+                )
+                for uid in ({"uid": "0b5b"}, {"uid": "step-" + "0" * 32}, {})
+            ]
+        assert [answer.status_code for answer in answers] == [403, 200, 200]
+        assert "spec.lineage.run.uid" in answers[0].text
+
     async def test_the_wrong_kind_of_number(self, pusher):
         """A number of the other versioning is refused with the form that is right."""
         asked = {"digest": UNKNOWN, "versioning": "Sequence", "version": "1.0"}

@@ -161,6 +161,19 @@ class TestMinors:
         assert (await minor(store, 1, "a")).version == "1.1"
         assert (await minor(store, 1, "b")).version == "1.2"
 
+    @pytest.mark.parametrize(("by", "content"), [("mallory", 7), ("mallory", 1), ("operator", 7)])
+    async def test_who_pushes_in_a_runs_name_is_only_in_its_way(self, store, space, by, content):
+        """A record that says that it is the run's, but by another author or of other content, is stepped over; and
+        nobody gets at bytes by it.
+        """
+        forged = replace(new(content, "a"), created_by=by, versioning="Semantic", version="1.1")
+        await store.reserve_version(space, forged)
+        for _ in range(2):
+            made = await minor(store, 1, "a")
+            assert (made.version, made.digest, made.created_by) == ("1.2", digest(1), "operator")
+        assert await store.has_family(space, "models", digest(1))
+        assert not await store.has_family(space, "models", digest(7))
+
     async def test_other_majors_do_not_matter(self, store):
         """A run of major 1 makes a 1.x, whatever else there is."""
         await store.reserve_version(SPACE, NewVersion(HOUSING, digest(9), "me", "Semantic", "2.7"))
