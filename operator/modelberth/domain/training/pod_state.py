@@ -62,7 +62,7 @@ class PodState:
 
 def read(pod: Object, *, now: datetime) -> PodState:
     """How far a pod is."""
-    if dig(pod, "status", "phase") in {"Succeeded", "Failed"} or _is_lost(pod, now):
+    if dig(pod, "status", "phase") in {"Succeeded", "Failed"} or _is_lost(pod, now) or _is_unheard(pod):
         return PodState(Stage.ENDED)
     if _cannot_start(pod) is not None:
         return PodState(Stage.BROKEN)
@@ -182,6 +182,12 @@ def _is_lost(pod: Object, now: datetime) -> bool:
     """A pod that should have been gone for a while: its kubelet does not answer."""
     gone_by = next(timestamps(dig(pod, "metadata", "deletionTimestamp")), None)
     return gone_by is not None and now > gone_by + _LOST_AFTER
+
+
+def _is_unheard(pod: Object) -> bool:
+    """The reporter has ended before the program, which may go on for days."""
+    reported, ended = (dig(_state(pod, name), "terminated") for name in (names.REPORT_CONTAINER, names.TRAIN_CONTAINER))
+    return reported is not None and ended is None
 
 
 def _state(pod: Object, container: str) -> Object | None:

@@ -186,6 +186,23 @@ def test_no_python_is_told_at_once():
     assert plan.delete == (its_pod,)
 
 
+@pytest.mark.parametrize("program", [RUNNING, {"waiting": {"reason": "ImagePullBackOff"}}])
+def test_a_program_that_nobody_listens_to_is_given_up(program):
+    """Without our reporter nothing will be heard of it: the pod goes at once, and another one takes its place."""
+    run, its_pod = with_pod(prepare=DONE, train=program, report=ended(137, "OOMKilled"))
+    assert attempt.is_over(run, its_pod, now=NOW)
+    plan = decide(run, pod=its_pod)
+    assert plan.ending is None
+    assert plan.changes["attempts"][-1]["reason"] == "UploadFailed"
+    assert plan.delete == (its_pod,)
+
+
+def test_what_the_reporter_told_before_it_ended_counts():
+    """Its record is the attempt's, though the program still runs."""
+    run, its_pod = with_pod(prepare=DONE, train=RUNNING, report=DONE)
+    assert decide(run, pod=its_pod, record=told(reason="BadPackage")).ending.reason == "BadPackage"
+
+
 def test_an_image_is_waited_for_until_the_start_deadline():
     """An image that cannot be pulled is waited for, then ends the run and its pod."""
     run, its_pod = with_pod(phase="Pending", prepare=DONE)
