@@ -89,10 +89,16 @@ def waits_for(run: Object, pipeline: TrainingPipelineSpec | None, siblings: Iter
 
 
 def replaced_by(run: Object, pipeline: TrainingPipelineSpec | None, siblings: Iterable[Object]) -> str | None:
-    """The newer run that takes this one's place, where the pipeline says Replace."""
+    """The newer run that takes this one's place, where the pipeline says Replace: not one that came to nothing."""
     if pipeline is None or pipeline.concurrency is not Concurrency.REPLACE:
         return None
-    newer = [each for each in siblings if not is_deleting(each) and _age(each) > _age(run)]
+    newer = [
+        each
+        for each in siblings
+        if not is_deleting(each)
+        and _age(each) > _age(run)
+        and (not has_ended(each) or dig(each, "status", "phase") == "Succeeded")
+    ]
     return max((_age(each) for each in newer), default=("", None))[1]
 
 

@@ -1,5 +1,6 @@
 """The start of a run: inputs, parameters, keys, and who waits for whom."""
 
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -151,6 +152,27 @@ def test_who_waits_for_whom(concurrency, created, outcome_of):
     found = decide(PRICE, PACKAGE, *HOUSING, siblings=(run("two", created=created),), concurrency=concurrency)
     said = found.verdict.reason if isinstance(found, Plan) else type(found).__name__
     assert said == outcome_of
+
+
+@pytest.mark.parametrize(
+    ("phase", "is_cancelled"), [("Training", True), ("Succeeded", True), ("Failed", False), ("Skipped", False)]
+)
+def test_a_newer_run_that_came_to_nothing_takes_no_place(phase, is_cancelled):
+    """Replace ends a run for one that is better, not for one that failed or had nothing to do."""
+    newer = run("two", status={"phase": phase}, created=-30)
+    found = decide(PRICE, PACKAGE, *HOUSING, siblings=(newer,), concurrency="Replace")
+    assert (isinstance(found, Plan) and found.ending.reason == "Cancelled") == is_cancelled
+
+
+@pytest.mark.parametrize("kind", ["package", "dataset"])
+def test_an_input_that_is_being_deleted_is_told(kind):
+    """It is waited for like one that is missing, and has a reason of its own."""
+    package, data = deepcopy(PACKAGE), deepcopy(HOUSING[1])
+    (package if kind == "package" else data)["metadata"]["deletionTimestamp"] = objects.at(0)
+    plan = decide(PRICE, package, HOUSING[0], data)
+    assert (plan.verdict.reason, plan.ending) == ("InputDeleted", None)
+    assert "is being deleted: name another one" in plan.verdict.message
+    assert decide(PRICE, package, HOUSING[0], data, now=later(600)).ending.reason == "InputDeleted"
 
 
 def test_a_runs_parameters_are_over_the_templates():
