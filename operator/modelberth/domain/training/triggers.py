@@ -102,6 +102,8 @@ def _schedule(seen: Observed, found: _Findings, now: datetime) -> dict[str, Any]
         found.fault = blocked("ScheduleInvalid", str(error))
         return {"cron": trigger.cron, "timeZone": trigger.time_zone, "until": before.get("until") or timestamp(now)}
     until = _dealt_with(seen, before, trigger.cron, trigger.time_zone, now)
+    if until > schedule.after(now):  # the clock had jumped ahead: the names of its runs keep doubles away
+        until = now
     status = {"cron": trigger.cron, "timeZone": trigger.time_zone, "until": timestamp(until)}
     if before.get("last"):
         status["last"] = before["last"]

@@ -69,6 +69,18 @@ def test_times_pass_while_suspended_or_forbidden():
     assert decide(busy, runs=(run(),)).create == ()
 
 
+def test_a_clock_that_had_jumped_ahead_stops_no_schedule():
+    """What was dealt with in a year that is not yet is forgotten; a clock set back by seconds starts nothing twice."""
+    obj = pipeline(triggers=EVERY_TEN)
+    ahead = after(obj, decide(obj, now=later(365 * 86400)))
+    back = decide(ahead)
+    assert (back.create, back.status["schedule"]["next"]) == ((), at(300))
+    assert len(decide(after(ahead, back), now=later(300)).create) == 1
+    due = decide(obj, now=later(300))
+    slightly = decide(after(obj, due), now=later(299))
+    assert decide(after(obj, slightly), now=later(301)).create == ()
+
+
 @pytest.mark.parametrize(("cron", "zone"), [("0 0 30 2 *", "UTC"), ("* * * * *", "Mars/Base")])
 def test_a_schedule_that_is_none_is_told(cron, zone):
     """A line that never fires, or a zone that is none, stalls the pipeline and says which field."""
@@ -214,6 +226,14 @@ class Pipeline(RuleBasedStateMachine):
         assert len(whys) == len(set(whys))
         by_data = [made for made in self.made.values() if made["spec"]["trigger"]["type"] == "DatasetVersion"]
         assert len(by_data) <= self.moves
+
+    @invariant()
+    def it_goes_on(self):
+        """Whatever the clock was set to, a look now and one two periods later start a run for the last time due."""
+        soon = self.now + timedelta(seconds=1200)
+        seen = after(self.obj, decide(self.obj, now=self.now, standing=f"housing-v{self.standing}"))
+        plan = decide(seen, now=soon, standing=f"housing-v{self.standing}")
+        assert [made["spec"]["trigger"]["type"] for made in plan.create] == ["Schedule"]
 
     @precondition(lambda self: self.obj["status"].get("schedule"))
     @invariant()
