@@ -27,6 +27,7 @@ from modelberth.api.training_template import Parameters, TrainingTemplate
 
 ATTEMPTS_SHOWN = 32
 METRICS_SHOWN = 256
+IMAGE_ID_LIMIT = 1024
 
 PipelineName = Annotated[
     str, Field(min_length=1, max_length=PIPELINE_NAME_LIMIT, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
@@ -211,6 +212,9 @@ class TrainingRunStatus(ObjectStatus):
     """The number of the attempt that is under way, from 0."""
     pod: RunPod | None = None
     """The pod of that attempt."""
+    image_id: Annotated[str | None, Field(max_length=IMAGE_ID_LIMIT, alias="imageID")] = None
+    """The image that the attempt's program runs in, as the node tells it: a repository and a digest where it can be
+    pulled by them, else a digest alone."""
     attempts: Annotated[tuple[Attempt, ...], Field(max_length=ATTEMPTS_SHOWN)] | None = None
     """The attempts that have failed."""
     progress: Bytes | None = None

@@ -49,6 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
             "trigger": {"type": "Reproduction"},
             "reproduces": known["name"],
         }
+        if not pullable(record):
+            words = f"no node has told a digest that {record['image']} can be pulled by: it runs as it is named"
+            print(f"note: {words}", file=sys.stderr)
         made = create_run(cluster, namespace, run_name(f"{made_by['name']}-again"), spec)
         name = str(made["metadata"]["name"])
         print(f"trainingrun/{name} created", file=sys.stderr)
@@ -69,11 +72,26 @@ def pinned(record: Mapping[str, Any]) -> dict[str, Any]:
     inputs = record["inputs"]
     template = dict(record["template"])
     template["package"] = {"version": inputs["package"]}
+    template["image"] = pullable(record) or template["image"]
     for name in ("dataset", "evaluation"):
         if inputs.get(name):
             folder = inputs.get(f"{name}Folder")
             template[name] = {"version": inputs[name], **({"folder": folder} if folder else {})}
     return template
+
+
+def pullable(record: Mapping[str, Any]) -> str:
+    """The image that it ran in as `<repository>@<digest>`; empty where no node has told one of the image's own name.
+
+    Nodes into which images are loaded by hand make repositories up.
+    """
+    repository, _, digest = str(record["inputs"].get("imageID") or "").partition("@")
+    name = str(record["image"]).partition("@")[0]
+    if ":" in name.rpartition("/")[2]:
+        name = name.rpartition(":")[0]
+    if not digest or not (repository == name or repository.endswith(f"/{name}")):
+        return ""
+    return f"{repository}@{digest}"
 
 
 def _same_image(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:

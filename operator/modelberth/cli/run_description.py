@@ -42,7 +42,7 @@ def _known(run: Run) -> Mapping[str, Any]:
         "inputs": status.get("inputs") or {},
         "parameters": status.get("parameters") or dig(run.object, "spec", "environment") or {},
         "image": dig(status, "inputs", "image") or "",
-        "imageDigest": "",
+        "imageDigest": status.get("imageID") or "",
         "version": status.get("version") or "",
         "files": status.get("files"),
         "filePaths": [],

@@ -73,6 +73,7 @@ class Finisher:
         if held is None:
             ending = await self._made(space, final)
             held = await self._store.finish_run(space, _record(replace(final, ending=ending), now))
+        changes["imageID"] = held.inputs.get("imageID")
         return told(held), changes
 
     async def _made(self, space: Space, final: Final) -> Ending:
@@ -94,7 +95,7 @@ class Finisher:
     async def _reserve(self, space: Space, final: Final) -> VersionRecord:
         inputs, settled, attempt = final.inputs, final.settled, final.attempt
         assert inputs and settled and attempt and attempt.output  # noqa: S101, PT018 - what a success is made of
-        digest = pod_state.image_digest(final.pod)
+        digest = pod_state.image_digest(_image_id(final))
         new = NewVersion(
             artifact(inputs.artifact),
             digest=attempt.output,
@@ -183,10 +184,10 @@ def _record(final: Final, now: datetime) -> RunRecord:
         reason=ending.reason,
         message=ending.message,
         version=ending.version,
-        inputs={name: str(value) for name, value in (final.inputs.status() if final.inputs else {}).items()},
+        inputs=_went_in(final),
         parameters={str(name): str(value) for name, value in (status.get("parameters") or {}).items()},
         image=final.inputs.image if final.inputs else "",
-        image_digest=pod_state.image_digest(final.pod),
+        image_digest=pod_state.image_digest(_image_id(final)),
         attempts=pods,
         key=final.key,
         trigger=str(dig(run, "spec", "trigger", "type") or "Manual"),
@@ -211,6 +212,19 @@ def _record(final: Final, now: datetime) -> RunRecord:
         traceback=attempt.traceback,
         log_tail=attempt.log_tail,
     )
+
+
+def _image_id(final: Final) -> str:
+    """What the last attempt ran in: the pod may be gone, and what was seen of it stands in the status."""
+    return pod_state.image_id(final.pod) or str(dig(final.run, "status", "imageID") or "")
+
+
+def _went_in(final: Final) -> dict[str, str]:
+    if final.inputs is None:
+        return {}
+    image = _image_id(final)
+    known = {name: str(value) for name, value in final.inputs.status().items()}
+    return known | ({"imageID": image} if image else {})
 
 
 def _pods(final: Final) -> int:

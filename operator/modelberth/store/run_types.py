@@ -88,7 +88,7 @@ class RunRecord:
         reason: why, in one CamelCase word.
         message: a sentence.
         version: the ModelVersion's name that it made, or skipped to; empty for none.
-        inputs: what went in, by name and digest, as `status.inputs` of the run has it.
+        inputs: what went in, by name and digest, as `status.inputs` has it; and `imageID`.
         parameters: what the program was told.
         image: as it was asked for.
         image_digest: as it ran.

@@ -154,10 +154,12 @@ class TestRuns:
     def test_a_run_that_goes_on_from_its_object(self, cluster, run):
         """What its status says so far."""
         status = {"phase": "Waiting", "conditions": [{"type": "Ready", "reason": "NoData", "message": "no housing"}]}
+        status["imageID"] = f"docker.io/library/python@{DIGEST}"
         cluster.put("trainingruns", "housing-2", {"pipeline": "housing"}, status)
         out = run("run", "describe", "housing-2")[1]
         assert "Waiting" in out
         assert "NoData: no housing" in out
+        assert f"docker.io/library/python@{DIGEST}" in out
 
     def test_nobody_knows_it(self, run, cluster):
         """An error with the name."""
@@ -240,6 +242,27 @@ class TestReproduce:
         }
         assert "price-1.1: the same content, byte by byte" in out
         assert [line.split() for line in out.splitlines()[-1:]] == [["rmse", "0.5", "0.6", "differs"]]
+
+    @pytest.mark.parametrize(
+        ("image", "told", "runs"),
+        [
+            ("python:3.12-slim", f"docker.io/library/python@{DIGEST}", f"docker.io/library/python@{DIGEST}"),
+            ("r.example:5000/a/b", f"r.example:5000/a/b@{DIGEST}", f"r.example:5000/a/b@{DIGEST}"),
+            ("python:3.12-slim", f"docker.io/library/import-2026-01-31@{DIGEST}", None),
+            ("python:3.12-slim", DIGEST, None),
+            ("python:3.12-slim", "", None),
+        ],
+    )
+    def test_the_same_image(self, cluster, registry, run, known, image, told, runs):
+        """By the digest that it ran in, where it can be pulled by that; else it is said that its name may mean more."""
+        template = {**RECORD["template"], "image": image}
+        inputs = {**RECORD["inputs"], "imageID": told}
+        registry.answers["runs/housing-1"] = {**RECORD, "image": image, "template": template, "inputs": inputs}
+        cluster.statuses["trainingruns"] = [{"phase": "Succeeded", "reproduction": {"version": "price-1.1"}}]
+        code, _, err = run("reproduce", "price-1.1")
+        assert code == 0, err
+        assert only_run(cluster)["spec"]["template"]["image"] == (runs or image)
+        assert ("it runs as it is named" in err) == (runs is None)
 
     def test_a_failure(self, cluster, run, known):
         """There is nothing to compare."""

@@ -177,6 +177,7 @@ def _failed(seen: Observed, trouble: Trouble, now: datetime) -> Plan:
         "attempt": seen.number + 1,
         "attempts": with_failure(seen.run, _entry(seen, trouble, now)),
         "pod": None,
+        "imageID": None,
         "progress": None,
         "phases": None,
     }
@@ -196,6 +197,7 @@ def _going(seen: Observed, pod: Object, state: PodState) -> Plan:
     changes: dict[str, Any] = {
         "phase": phase.value,
         "pod": {"name": name_of(pod), "uid": uid_of(pod)},
+        **({"imageID": image} if (image := pod_state.image_id(pod)) else {}),
         **_progress(seen.progress),
     }
     if state.trouble is not None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from modelberth.api import names
+from modelberth.api.training_run import IMAGE_ID_LIMIT
 from modelberth.domain.objects import Object, condition, dig, is_deleting, timestamps
 from modelberth.domain.pods import Trouble, container_words, first_trouble
 from modelberth.domain.training import reasons
@@ -81,13 +82,22 @@ def program_started(pod: Object) -> datetime | None:
     return next(timestamps(dig(_state(pod, names.TRAIN_CONTAINER), "running", "startedAt")), None)
 
 
-def image_digest(pod: Object | None) -> str:
-    """`sha256:<hex>` of the program's image as the kubelet has it; empty while it is not known."""
+def image_id(pod: Object | None) -> str:
+    """The program's image as the kubelet has it; empty while it is not known.
+
+    `<repository>@sha256:<hex>` where it can be pulled by that, else `sha256:<hex>`.
+    """
     for status in dig(pod, "status", "containerStatuses") or ():
         if status.get("name") == names.TRAIN_CONTAINER:
-            digest = str(status.get("imageID") or "").rpartition("sha256:")[2]
-            return f"sha256:{digest}" if len(digest) == 64 else ""
+            told = str(status.get("imageID") or "").rpartition("://")[2]
+            return told if image_digest(told) and len(told) <= IMAGE_ID_LIMIT else image_digest(told)
     return ""
+
+
+def image_digest(image_id: str) -> str:
+    """The `sha256:<hex>` in a kubelet's name of an image; empty for none."""
+    digest = image_id.rpartition("sha256:")[2]
+    return f"sha256:{digest}" if len(digest) == 64 else ""
 
 
 def failure(pod: Object | None) -> Trouble:

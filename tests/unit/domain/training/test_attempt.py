@@ -68,6 +68,25 @@ def test_the_phase_follows_the_pod(states, phase):
     assert decide(run, pod=its_pod).changes["phase"] == phase
 
 
+@pytest.mark.parametrize(
+    ("told_id", "kept"),
+    [
+        ("docker.io/library/python@sha256:" + "e" * 64, "docker.io/library/python@sha256:" + "e" * 64),
+        ("docker-pullable://python@sha256:" + "e" * 64, "python@sha256:" + "e" * 64),
+        ("docker://sha256:" + "e" * 64, "sha256:" + "e" * 64),
+        ("r/" + "x" * 1024 + "@sha256:" + "e" * 64, "sha256:" + "e" * 64),
+        ("", None),
+    ],
+)
+def test_the_image_that_runs_is_kept_while_the_pod_is_there(told_id, kept):
+    """A tag may move, and pods go before their runs end; the next attempt may run in another image."""
+    run, its_pod = with_pod(prepare=DONE, train=RUNNING, report=RUNNING)
+    its_pod["status"]["containerStatuses"][0]["imageID"] = told_id
+    assert decide(run, pod=its_pod).changes.get("imageID") == kept
+    its_pod["status"]["phase"] = "Failed"
+    assert decide(run, pod=its_pod, template={"backoffLimit": 1}).changes["imageID"] is None
+
+
 def test_the_program_tells_how_far_it_is():
     """Phases, bytes and times of the pod's own report are shown; a registry that knows nothing takes none back."""
     run, its_pod = with_pod(prepare=DONE, train=RUNNING, report=RUNNING)
