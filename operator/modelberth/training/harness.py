@@ -27,7 +27,7 @@ import time
 import traceback
 from contextlib import suppress
 from datetime import datetime, timezone
-from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 MINIMUM = (3, 9)
 
@@ -42,6 +42,8 @@ EXIT_GRACE = 10.0
 UNKILLABLE = 10.0
 """How long processes may take to die of SIGKILL."""
 
+RESERVE = 1024 * 1024
+"""Bytes that are kept free for the outcome: a program may fill the disk."""
 LOG_HEAD = 8 * 1024 * 1024
 LOG_SEGMENT = 14 * 1024 * 1024
 LOG_SEGMENTS = 4
@@ -62,8 +64,11 @@ OOM_COUNTERS = (
     "/sys/fs/cgroup/memory.events",  # version 2
     "/sys/fs/cgroup/memory/memory.oom_control",  # version 1
 )
+CUT = "[cut]"
+"""What stands in the place of a secret."""
+SHORTEST_SECRET = 6
 MASKED_NAMES = "MODELBERTH_SECRET_ENVIRONMENT"
-"""Names the environment variables, separated by commas, whose values are cut out of what is told about a failure."""
+"""Names the environment variables, separated by commas, whose values are cut out of the output, and of what is told."""
 
 Json = Dict[str, Any]
 
@@ -88,8 +93,10 @@ class Supervisor:
         self._root = root
         self._run = os.path.join(root, "run")
         self._config = read_json(os.path.join(self._run, "config.json"))
+        self._reserve = os.path.join(self._run, "reserve")
         self._phases = Phases(os.path.join(self._run, "phase.json"))
-        self._log = Log(os.path.join(self._run, "log"))
+        self._secrets = secrets_here()
+        self._log = Log(os.path.join(self._run, "log"), self._secrets)
         self._said = Said()
         self._program = 0  # its process; 0 before it is started
         self._status: Optional[int] = None  # the program's, as of waitpid
@@ -104,15 +111,20 @@ class Supervisor:
         """Hold the lock, run the program, write the outcome."""
         with open(os.path.join(self._run, "lock"), "ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            with suppress(OSError), open(self._reserve, "wb") as reserve:
+                reserve.write(b"\1" * RESERVE)
             self._phases.begin("Training")  # its file says that the lock is held from now on
             before = oom_kills()
             if sys.version_info[:2] < MINIMUM:
                 self._said.take(refusal_of_python())
             else:
                 self._supervise()
+            self._log.end()
             self._phases.end()
             outcome = self._outcome(killed_for_memory=oom_kills() > before)
-            write_json(os.path.join(self._run, "outcome.json"), outcome)
+            with suppress(OSError):
+                os.unlink(self._reserve)
+            write_outcome(os.path.join(self._run, "outcome.json"), outcome)
         return 0 if outcome["status"] == "Succeeded" else 1
 
     def _supervise(self) -> None:
@@ -251,9 +263,8 @@ class Supervisor:
             killed_for_memory=killed_for_memory,
             deadline=self._config.get("deadlineSeconds"),
         )
-        secrets = [os.environ.get(name, "") for name in os.environ.get(MASKED_NAMES, "").split(",") if name]
-        verdict["message"] = without(secrets, verdict["message"])
-        verdict["traceback"] = [without(secrets, line) for line in verdict["traceback"]]
+        verdict["message"] = without(self._secrets, verdict["message"])
+        verdict["traceback"] = [without(self._secrets, line) for line in verdict["traceback"]]
         verdict["phases"] = self._phases.ended
         verdict["python"] = ".".join(map(str, sys.version_info[:3]))
         verdict["packages"] = installed_packages(os.path.join(self._root, "package"))
@@ -369,6 +380,7 @@ class Phases:
         self._name = ""
         self._since = 0.0
         self._began = 0.0
+        self._is_there = False
         self.ended: List[Json] = []
 
     def begin(self, name: str) -> None:
@@ -390,14 +402,22 @@ class Phases:
             self.ended.append({"name": self._name, "startedAt": rfc3339(self._since), "seconds": seconds})
 
     def _write(self) -> None:
-        write_json(self._path, {"phase": self._name, "since": rfc3339(self._since), "phases": self.ended})
+        """The first must be there, for it says that the lock is held; later the disk may be full."""
+        try:
+            write_json(self._path, {"phase": self._name, "since": rfc3339(self._since), "phases": self.ended})
+        except OSError:
+            if not self._is_there:
+                raise
+        self._is_there = True
 
 
 class Log:
-    """The program's output: handed on to our own, and kept in files of bounded size, byte for byte."""
+    """The program's output: handed on to our own, and kept in files of bounded size, byte for byte but for secrets."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, secrets: Sequence[str] = ()) -> None:
         self._path = path
+        self._secrets = [os.fsencode(secret) for secret in secrets if len(secret) >= SHORTEST_SECRET]
+        self._held = b""  # what may be the beginning of a secret
         self._segment = 0
         self._file = open(path, "wb", buffering=0)
         self._left = LOG_HEAD
@@ -405,6 +425,19 @@ class Log:
 
     def write(self, data: bytes) -> None:
         """Take some bytes. A full disk or a closed output is no reason to end a training."""
+        data = self._held + data
+        for secret in self._secrets:
+            data = data.replace(secret, CUT.encode())
+        whole = len(data) - max((begun(secret, data) for secret in self._secrets), default=0)
+        self._held = data[whole:]
+        self._keep(data[:whole])
+
+    def end(self) -> None:
+        """Nothing more comes: what looked like the beginning of a secret was none."""
+        self._keep(self._held)
+        self._held = b""
+
+    def _keep(self, data: bytes) -> None:
         self._hand_on(data)
         with suppress(OSError):
             while data:
@@ -484,12 +517,25 @@ def oom_kills(counters: Tuple[str, ...] = OOM_COUNTERS) -> int:
     return 0
 
 
+def secrets_here() -> List[str]:
+    """The values that must not be told."""
+    return [os.environ.get(name, "") for name in os.environ.get(MASKED_NAMES, "").split(",") if name]
+
+
 def without(secrets: List[str], text: str) -> str:
     """The text without these values; very short ones stay, for they would cut everything."""
     for secret in secrets:
-        if len(secret) >= 6:
-            text = text.replace(secret, "[cut]")
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, CUT)
     return text
+
+
+def begun(secret: bytes, data: bytes) -> int:
+    """How many of the last bytes may be the beginning of a secret whose rest is still to come."""
+    at = data.find(secret[:1], max(0, len(data) - len(secret) + 1))
+    while at >= 0 and not secret.startswith(data[at:]):
+        at = data.find(secret[:1], at + 1)
+    return len(data) - at if at >= 0 else 0
 
 
 def installed_packages(package: str) -> Dict[str, str]:
@@ -751,7 +797,7 @@ def traceback_of(error: BaseException) -> List[str]:
     where = error.__traceback__
     while where is not None and _is_ours(where.tb_frame.f_code.co_filename):
         where = where.tb_next
-    text = "".join(traceback.format_exception(type(error), error, where))
+    text = without(secrets_here(), "".join(traceback.format_exception(type(error), error, where)))
     lines = [line.encode("utf-8", "replace").decode()[:MAX_LINE] for line in text.splitlines()]
     if len(lines) > MAX_TRACEBACK_LINES:
         lines[1 : 2 - MAX_TRACEBACK_LINES] = ["  …"]
@@ -761,7 +807,7 @@ def traceback_of(error: BaseException) -> List[str]:
 def _words_of(error: BaseException) -> str:
     name = type(error).__qualname__
     try:
-        words = str(error)
+        words = without(secrets_here(), str(error))  # before it is shortened: half a secret is one
     except Exception:
         words = "(it cannot be printed)"
     return "%s: %s" % (name, words[: MAX_MESSAGE // 2]) if words else name
@@ -798,6 +844,14 @@ def write_json(path: str, value: Json) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.rename(path + ".new", path)
+
+
+def write_outcome(path: str, outcome: Json) -> None:
+    """Write the outcome; without its lists where even the room that was kept for it is not enough."""
+    try:
+        write_json(path, outcome)
+    except OSError:
+        write_json(path, dict(outcome, packages={}, traceback=outcome["traceback"][-3:]))
 
 
 if __name__ == "__main__":

@@ -396,6 +396,59 @@ def test_secrets_are_cut_out_of_what_is_told(pod):
     told = str(ended.outcome["message"]) + "".join(ended.outcome["traceback"])
     assert "hunter22" not in told
     assert "login with [cut]" in told
+    assert "login with [cut]" in folder.log().decode()
+    assert b"hunter22" not in folder.log() + ended.output
+
+
+def test_secrets_are_cut_out_of_what_is_printed(pod):
+    """However the output is cut into pieces, also where a secret comes in two; what only began like one is kept."""
+    train = (
+        "for part in (b'a hunt', b'er22 b hunter22', b'hunter', b'x hun'):\n    os.write(1, part)\n    time.sleep(0.1)"
+    )
+    folder = pod(body(train=train))
+    ended = folder.run(TOKEN="hunter22", MODELBERTH_SECRET_ENVIRONMENT="TOKEN")
+    assert folder.log() == ended.output == b"a [cut] b [cut]hunterx hun"
+
+
+def test_half_a_secret_is_not_told_either(pod):
+    """Messages are shortened when the secrets are out of them."""
+    folder = pod(body(train="raise ValueError('x' * 508 + os.environ['TOKEN'])"))
+    ended = folder.run(TOKEN="hunter22", MODELBERTH_SECRET_ENVIRONMENT="TOKEN")
+    assert "hunt" not in ended.outcome["message"]
+
+
+def test_a_full_disk_does_not_end_a_training(pod):
+    """Phases that cannot be written are not told while they last, and stand in the outcome."""
+    ended = pod(body(train="os.mkdir('../run/phase.json.new')", evaluate="return 1")).run()
+    assert ended.verdict == ("Succeeded", "")
+    assert [phase["name"] for phase in ended.outcome["phases"]] == ["Training", "Evaluating", "Saving"]
+
+
+def test_room_is_kept_for_the_outcome(pod):
+    """While the program runs a file holds it, which is gone when the outcome is written."""
+    train = "assert os.stat('../run/reserve').st_blocks * 512 >= 1 << 20"
+    folder = pod(body(train=train))
+    assert folder.run().verdict == ("Succeeded", "")
+    assert not (folder.root / "run" / "reserve").exists()
+
+
+def test_an_outcome_for_which_there_is_no_room_is_told_without_its_lists(pod, monkeypatch):
+    """Why it failed is worth more than what was installed."""
+    spec = importlib.util.spec_from_file_location("harness_here", HARNESS)
+    harness = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(harness)
+    proper = harness.write_json
+
+    def full(path, value):
+        if value.get("packages"):
+            raise OSError(28, "No space left on device")
+        proper(path, value)
+
+    monkeypatch.setattr(harness, "write_json", full)
+    folder = pod()
+    outcome = {"status": "Failed", "reason": "UserException", "packages": {"numpy": "2"}, "traceback": ["a"] * 9}
+    harness.write_outcome(str(folder.root / "run" / "outcome.json"), outcome)
+    assert folder.read("outcome.json") == {**outcome, "packages": {}, "traceback": ["a"] * 3}
 
 
 def test_a_long_traceback_keeps_its_ends(pod):
