@@ -86,11 +86,12 @@ class Finisher:
         except FormatError as error:
             return Ending("Failed", reasons.BAD_OUTPUT, f"no version can be made: {error}")
         name = object_name(final.inputs.artifact, record.version)
-        await self._create(final.run, name, record)
+        taken = await self._create(final.run, name, record)
         known = await self._store.run_of_key(space, final.key)
         gone = known if known is not None and self._is_gone(final.run, known.version) else None
         await self._store.remember_key(space, KeyRecord(final.key, run_id(final.run), name), instead_of=gone)
-        return replace(final.ending, version=name, message=final.ending.message or f"made {name}")
+        message = ". ".join(part for part in (final.ending.message or f"made {name}", taken) if part)
+        return replace(final.ending, version=name, message=message)
 
     async def _reserve(self, space: Space, final: Final) -> VersionRecord:
         inputs, settled, attempt = final.inputs, final.settled, final.attempt
@@ -107,8 +108,12 @@ class Finisher:
         reserved = await self._store.reserve_minor(space, new, major=inputs.major, base=inputs.base, run_uid=uid)
         return reserved.record
 
-    async def _create(self, run: Object, name: str, record: VersionRecord) -> None:
-        """The version's object. One that says the same is there because an answer was lost."""
+    async def _create(self, run: Object, name: str, record: VersionRecord) -> str:
+        """Make the version's object. One that says the same is there because an answer was lost.
+
+        Returns:
+            What is wrong with the one that is there; empty for nothing.
+        """
         pipeline = dig(run, "status", "pipeline")
         body: Object = {
             "apiVersion": names.API_VERSION,
@@ -131,8 +136,13 @@ class Finisher:
         except AlreadyExists:
             there = await self._kube.get(MODEL_VERSIONS, namespace_of(run), name)
             if dig(there, "spec", "digest") != record.digest:
-                message = f"ModelVersion {name} is somebody else's object; its number and content are this run's"
+                message = (
+                    f"ModelVersion {name} is somebody else's object; its number is this run's, which made "
+                    f"{record.digest}: delete the object and make it again with that spec.digest"
+                )
                 self._recorder.event(run, "Warning", "NameTaken", message)
+                return message
+        return ""
 
     def _is_gone(self, run: Object, version: str) -> bool:
         return self._cache.get(MODEL_VERSIONS, namespace_of(run), version) is None
