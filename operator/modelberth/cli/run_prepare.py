@@ -22,7 +22,7 @@ from modelberth.content.collections import Family
 from modelberth.training import harness
 from modelberth.training.config import VARIABLE, Input, RunConfig
 from modelberth.training.outcome import Phase
-from modelberth.training.pod_folder import BIN, CONFIG, DATA, EVALUATION, HOME, LOADING, PACKAGE, RUN, PodFolder
+from modelberth.training.pod_folder import BIN, CONFIG, DATA, EVALUATION, HOME, LOADING, LOCK, PACKAGE, RUN, PodFolder
 from modelberth.transfer.errors import TransferError
 from modelberth.transfer.load import load
 from modelberth.transfer.workers import default_workers
@@ -83,6 +83,8 @@ def prepare(access: Access, config: RunConfig, folder: PodFolder) -> None:
     phase = Phase(PHASE, began.strftime("%Y-%m-%dT%H:%M:%SZ"), round(time.monotonic() - clock, 3), size)
     _write(folder.path(RUN, LOADING), {"phases": [phase.document()]})
     _write(folder.path(RUN, CONFIG), config.for_harness())
+    with open(folder.path(RUN, LOCK), "ab"):
+        pass  # the report's container opens it before there is a program that could put another one here
 
 
 def _load(access: Access, wanted: Input, target: str, family: Family, progress: RunProgress) -> int:

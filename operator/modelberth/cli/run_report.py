@@ -56,31 +56,47 @@ def main(root: str) -> int:
         reporter = _Reporter(access, config, folder)
         try:
             reporter.run()
-        except TransferError as error:
+        except (TransferError, OSError) as error:
             print(f"modelberth run-report: {error}", file=sys.stderr)
             return 1
     return 0
 
 
-def wait_for_end(folder: PodFolder) -> Outcome:
-    """Wait until the program's container has ended, and read how.
+def open_lock(folder: PodFolder) -> int | None:
+    """The lock, from before the program can put another one in its place; None where it is gone."""
+    try:
+        return folder.open(LOCK)
+    except OSError:
+        return None
+
+
+def wait_for_end(folder: PodFolder, lock: int | None) -> Outcome:
+    """Wait until the program's container has ended, and read how. Whose lock was tampered with has died.
 
     A pod that is deleted before the program has started has nothing to report: SIGTERM ends the wait for the start.
     Once it has started, SIGTERM is the supervisor's business, and what it leaves is still sent.
     """
     signal.signal(signal.SIGTERM, _end)
-    while not folder.has(PHASE):  # written when the lock is held
+    while lock is not None and not folder.has(PHASE):  # written when the lock is held
         time.sleep(_POLL_SECONDS)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    lock = folder.open(LOCK)
-    try:
+    if lock is not None:
         fcntl.flock(lock, fcntl.LOCK_SH)
-    finally:
-        os.close(lock)
-    if not folder.has(OUTCOME):
+    if lock is None or not _is_in_place(folder, lock) or not folder.has(OUTCOME):
         time.sleep(_DEATH_SECONDS)
         return DIED
     return parse_outcome(folder.json(OUTCOME))
+
+
+def _is_in_place(folder: PodFolder, lock: int) -> bool:
+    """Whether the lock still is the one that was opened at the start."""
+    there = open_lock(folder)
+    if there is None:
+        return False
+    try:
+        return os.path.samestat(os.fstat(there), os.fstat(lock))
+    finally:
+        os.close(there)
 
 
 def seen(folder: PodFolder) -> Seen:
@@ -109,6 +125,7 @@ class _Reporter:
         self._folder = folder
         self._progress = RunProgress(access.client, config.package.digest)
         self._outputs = Outputs(folder, config)
+        self._lock = open_lock(folder)  # kept for as long as the process lives
 
     def run(self) -> None:
         """Watch, send, tell.
@@ -118,7 +135,7 @@ class _Reporter:
         """
         self._progress.follow(lambda: seen(self._folder))
         with self._progress.posting():
-            outcome = wait_for_end(self._folder)
+            outcome = wait_for_end(self._folder, self._lock)
             ended = parse_phases(self._folder.json(LOADING).get("phases")) + outcome.phases
             self._progress.begin(UPLOADING, ended)
             began, clock = datetime.now(UTC), time.monotonic()
@@ -135,7 +152,11 @@ class _Reporter:
         except BadOutput as error:
             outcome = replace(outcome, reason="BadOutput", message=str(error))
         except OSError as error:
-            outcome = replace(outcome, reason="UploadFailed", message=f"what is to be sent: {error.strerror}")
+            what = f"what is to be sent: {error.strerror}; is storage.sizeLimit large enough?"
+            if outcome.succeeded:
+                outcome = replace(outcome, reason="UploadFailed", message=what)
+            else:
+                self._outputs.left_out.append(what)
         output, size = None, 0
         try:
             if outcome.succeeded:

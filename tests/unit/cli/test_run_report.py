@@ -185,6 +185,47 @@ def test_no_trick_makes_us_send_our_token(report, registry, trick):
     assert TOKEN not in json.dumps(said)
 
 
+LOCK_TRICKS = [
+    "os.unlink(lock)",
+    "os.unlink(lock); open(lock, 'w')",
+    "os.unlink(lock); os.symlink(os.environ['SECRET'], lock)",
+    "os.unlink(lock); os.mkfifo(lock)",
+]
+
+
+@pytest.mark.parametrize("trick", LOCK_TRICKS)
+def test_no_trick_with_the_lock_makes_us_start_early(report, registry, monkeypatch, tmp_path, trick):
+    """We wait for the lock that was there before the program; whoever puts another in its place makes no version."""
+    monkeypatch.setattr("modelberth.cli.run_progress.POST_SECONDS", 0.05)
+    go, late = (tmp_path / "modelberth" / "package" / name for name in ("go", "late"))
+
+    def faults(method, kind, path):
+        if kind == "progress" and not go.exists():
+            go.touch()
+
+    registry.faults = faults
+    train = f"""
+        import time
+        lock = os.environ['MODELBERTH_ROOT'] + '/run/lock'
+        open(os.environ['MODELBERTH_ROOT'] + '/run/outcome.json', 'w').write('{{"status": "Succeeded"}}')
+        while not os.path.exists('go'): time.sleep(0.02)
+        {trick}
+        time.sleep(0.5)
+        open('late', 'w').write('x')"""
+    said = report(body(train=textwrap.dedent(train)), at_once=True)
+    assert (said["status"], said["reason"], said["output"]) == ("Failed", "Killed", None)
+    assert late.exists()
+    assert TOKEN not in json.dumps(said)
+
+
+@pytest.mark.parametrize("trick", LOCK_TRICKS)
+def test_a_lock_that_is_gone_before_we_come_is_a_death(report, trick):
+    """Nothing can be waited for, and nothing is followed."""
+    said = report(body(train=f"lock = os.environ['MODELBERTH_ROOT'] + '/run/lock'; {trick}"))
+    assert said["reason"] in ({"", "Killed"} if "open(" in trick else {"Killed"})
+    assert TOKEN not in json.dumps(said)
+
+
 def test_compiled_modules_are_no_content(report, registry):
     """What Python writes beside the modules stays out of the version."""
     folder_of = {}

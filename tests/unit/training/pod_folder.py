@@ -54,6 +54,7 @@ class PodFolder:
         config = {"artifactsDirectory": "artifacts", "deadlineSeconds": deadline}
         config["evaluation"] = {"folder": ""} if evaluation else None
         (root / "run" / "config.json").write_text(json.dumps(config))
+        (root / "run" / "lock").touch()
         (root / "bin" / "harness.py").write_bytes(HARNESS.read_bytes())
 
     def start(self, python: str = sys.executable, **environment: str) -> subprocess.Popen:

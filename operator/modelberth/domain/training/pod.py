@@ -89,7 +89,8 @@ def render(attempt: Attempt) -> Object:
             },
             "volumes": _volumes(attempt.settled),
             "initContainers": [_ours(names.PREPARE_CONTAINER, "run-prepare", attempt)],
-            "containers": [_program(attempt), _ours(names.REPORT_CONTAINER, "run-report", attempt)],
+            # The kubelet starts them in this order: the report holds on to the lock before the program runs.
+            "containers": [_ours(names.REPORT_CONTAINER, "run-report", attempt), _program(attempt)],
         },
     }
 

@@ -51,6 +51,11 @@ def test_the_program_never_sees_the_token():
     )
 
 
+def test_the_report_is_there_before_the_program():
+    """It opens the lock that the program could replace: the kubelet starts containers in their order."""
+    assert [container["name"] for container in rendered()["spec"]["containers"]] == ["modelberth-report", "train"]
+
+
 def test_parameters_reach_the_program_letter_by_letter():
     """What the kubelet would take for a variable is left as it was written; Secrets come by reference."""
     fields = {"environment": {"A": "$(HOME) $$ ${x}"}, "secretEnvironment": {"T": {"name": "s", "key": "k"}}}
