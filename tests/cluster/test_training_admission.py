@@ -48,6 +48,27 @@ def test_a_pipeline_is_started_as_it_stands_by_who_may_make_runs(api: Api, alice
         alice.merge("TrainingPipeline", "housing", {"spec": {"image": "mine"}})
 
 
+@pytest.mark.parametrize("type", ["Schedule", "DatasetVersion"])
+def test_what_triggers_started_is_told_by_the_operator(api: Api, alice: Api, type: str):  # noqa: A002 - the field's name
+    """Nobody else has his run counted, or cleared away, as a trigger's."""
+    claimed = run(f"trigger: {{type: {type}}}")
+    with refused(f"spec.trigger.type {type} of a TrainingRun is set by the operator only"):
+        alice.create(claimed)
+    api.allow(OPERATOR, GROUP, "trainingruns", "create")
+    api.as_user(OPERATOR).create(claimed)
+
+
+def test_the_operators_label_is_the_operators(api: Api, alice: Api):
+    """Runs that it marks as its own may be cleared away: neither a new run nor one that is there becomes such a one."""
+    alice.create(run())
+    label = {"metadata": {"labels": {"app.kubernetes.io/managed-by": "modelberth"}}}
+    with refused("of a TrainingRun is set by the operator only"):
+        alice.merge("TrainingRun", run()["metadata"]["name"], label)
+    alice.merge("TrainingRun", run()["metadata"]["name"], {"metadata": {"labels": {"queue": "a"}}})
+    api.allow("alice", GROUP, "trainingruns", "override")
+    alice.merge("TrainingRun", run()["metadata"]["name"], label)
+
+
 @pytest.mark.parametrize("manifest", [pipeline(SECRET), run(base=f"template: {{{BASE}, {SECRET}}}")])
 def test_a_secret_is_given_by_who_may_read_it(api: Api, alice: Api, manifest: dict):
     """Each Secret that a program is given needs the right to read that Secret."""
