@@ -158,6 +158,14 @@ def test_watched_namespaces_limit_the_rights(render: Render) -> None:
     assert settings["MODELBERTH_WATCH_NAMESPACES"] == "team-a,team-b"
 
 
+def test_pods_read_versions_and_not_what_runs_left(try_out: list[Object]) -> None:
+    """What every pod of a namespace may read by the group: no log and no artifact of a training run."""
+    binding = of_kind(try_out, "ClusterRoleBinding")["modelberth-namespace-pods"]
+    role = of_kind(try_out, "ClusterRole")[binding["roleRef"]["name"]]
+    [rule] = role["rules"]
+    assert (rule["resources"], rule["verbs"]) == (["modelversions/content", "datasetversions/content"], ["get"])
+
+
 def test_definitions_stay_by_default(render: Render) -> None:
     """Uninstalling leaves the definitions, and so everybody's objects, unless one asks for the contrary."""
     policy = "helm.sh/resource-policy"
