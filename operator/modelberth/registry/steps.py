@@ -88,7 +88,10 @@ async def record(ns: Namespace, said: StepReport, access: Pusher) -> StepAnswer:
         await _check_output(access, output)
     run = RunId(said.name, said.uid)
     held = await access.store.finish_run(access.space, _record(said, run, access.caller.user))
-    mine = KeyRecord(_KEY_PREFIX + said.key, run, ",".join(_spelt(output) for output in said.outputs))
+    if held.key != said.key:
+        raise Problem(409, "StepTaken", f"uid: {said.uid} was told with another key: make a uid for each execution")
+    outputs = held.results["run_summary"]["outputs"]  # what the first report of the uid said, not this one
+    mine = KeyRecord(_KEY_PREFIX + held.key, run, ",".join(outputs))
     if held.status != "Succeeded":
         return _answer(mine)
     known = await access.store.run_of_key(access.space, mine.key)
@@ -111,13 +114,21 @@ async def known_step(
 
 
 async def _check_output(access: Access, output: StepVersion) -> None:
-    """What came out must be a version, and of that content."""
+    """What came out must be a version, of that content, and such that the user may push it.
+
+    That shows in the session, or, where a step has outputs of two families, in that he has reserved it himself.
+    """
     collection_name, number = split_object_name(output.name)
     family: CollectionFamily = output.family
     found = await access.store.version_record(access.space, Collection(family, collection_name), number)
     if found is None or found.digest != output.digest:
         raise Problem(
             409, "NotReserved", f"outputs: {output.name} is not a version with {output.digest}: push it first"
+        )
+    if family != access.family and found.created_by != access.caller.user:
+        raise forbidden(
+            f"outputs: {output.name}: the session is for {access.family}, and {access.caller.user} has not reserved "
+            f"this version: create a session for {family}"
         )
 
 

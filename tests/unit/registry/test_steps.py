@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelberth.content.collections import dataset
+from modelberth.content.collections import artifact, dataset
 from modelberth.store.run_types import KeyRecord, RunId
 from modelberth.store.types import NewVersion
 from tests.unit.registry.test_access import add_session
@@ -102,6 +102,34 @@ async def test_what_came_out_is_a_version(space, pusher, output):
     async with pusher:
         answer = await pusher.post(STEPS, json=said(outputs=[output]))
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "NotReserved")
+
+
+async def test_one_uid_is_one_step(world, space, pusher):
+    """Told twice, what was told first holds: another key is refused, other outputs are not taken."""
+    await world.store.reserve_version(space, NewVersion(dataset("clean"), f"sha256:{5:064x}", "alice"))
+    other = {**OUTPUT, "name": "clean-v1", "digest": f"sha256:{5:064x}"}
+    async with pusher:
+        first = (await pusher.post(STEPS, json=said(outputs=[OUTPUT]))).json()
+        assert (await pusher.post(STEPS, json=said(outputs=[other]))).json() == first
+        answer = await pusher.post(STEPS, json=said(key="cd" * 32, outputs=[other]))
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "StepTaken")
+        assert (await pusher.get(f"{STEPS}/{'cd' * 32}")).status_code == 404
+    failed = said(2, status="Failed", key="ef" * 32, outputs=[])
+    async with world.client(**add_session(world, "Push", name="again", family="datasets")) as client:
+        await client.post(STEPS, json=failed)
+        await client.post(STEPS, json={**failed, "status": "Succeeded", "outputs": [OUTPUT]})
+        assert (await client.get(f"{STEPS}/{'ef' * 32}")).status_code == 404
+
+
+@pytest.mark.parametrize(("by", "status"), [("bob", 403), ("alice", 200)])
+async def test_a_session_is_for_its_familys_outputs(world, space, pusher, by, status):
+    """Those of another one count where the same user has reserved them, for which he needed the right."""
+    await world.store.reserve_version(space, NewVersion(artifact("fit"), DIGEST, by))
+    model = {"family": "models", "name": "fit-v0", "digest": DIGEST}
+    async with pusher:
+        assert (await pusher.post(STEPS, json=said(outputs=[OUTPUT, model]))).status_code == status
+    async with world.client(**add_session(world, "Push", name="models")) as client:
+        assert (await client.post(STEPS, json=said(2, outputs=[model]))).status_code == 200
 
 
 async def test_who_may(world, space):
