@@ -9,7 +9,13 @@ from tests.bench import machine
 from tests.bench.progress import say
 from tests.bench.report import Report, put_into_readme
 
-BENCHES = {"loader": "loader_start", "operator": "operator_at_scale", "transfer": "transfer", "lineage": "lineage"}
+BENCHES = {
+    "loader": "loader_start",
+    "operator": "operator_at_scale",
+    "transfer": "transfer",
+    "lineage": "lineage",
+    "training": "training",
+}
 """By name: the module whose `run(quick=…)` returns reports by the README's section."""
 
 

@@ -21,7 +21,7 @@ from tests.bench.measured_operator import MeasuredOperator
 from tests.bench.processes import BenchError
 from tests.bench.report import Table
 from tests.bench.series import Series, mebibytes, seconds
-from tests.bench.watching import DeploymentWatch, watch_deployments
+from tests.bench.watching import ObjectWatch, watch_deployments
 
 COPY = "floor"
 STEPS = 9
@@ -52,7 +52,7 @@ async def measure(plane: ControlPlane, operator: MeasuredOperator, size: int) ->
         return await _measure_at(size, kube, watch, operator)
 
 
-async def _measure_at(size: int, kube: KubeClient, watch: DeploymentWatch, operator: MeasuredOperator) -> Moves:
+async def _measure_at(size: int, kube: KubeClient, watch: ObjectWatch, operator: MeasuredOperator) -> Moves:
     moves = Moves(size)
     newest = size - 1
     oldest = newest - STEPS
@@ -72,7 +72,7 @@ async def _measure_at(size: int, kube: KubeClient, watch: DeploymentWatch, opera
     return moves
 
 
-async def _move(kube: KubeClient, watch: DeploymentWatch, goal: int) -> float:
+async def _move(kube: KubeClient, watch: ObjectWatch, goal: int) -> float:
     """Move the alias; seconds from the API server's answer to the Deployment's change."""
     await fleet.move_alias(kube, fleet.NAMESPACE, goal)
     accepted = time.perf_counter()
@@ -86,7 +86,7 @@ async def _settled(kube: KubeClient, operator: MeasuredOperator, goal: int) -> N
         raise BenchError(f"the operator has nothing to do, and {fleet.MODEL} does not say that it serves v{goal}")
 
 
-async def _patch_directly(kube: KubeClient, watch: DeploymentWatch, copied: Object, goal: int) -> float:
+async def _patch_directly(kube: KubeClient, watch: ObjectWatch, copied: Object, goal: int) -> float:
     """Read the copy and apply it for another version; seconds from before the read to its change."""
     begin = time.perf_counter()
     await kube.get(DEPLOYMENTS, fleet.NAMESPACE, COPY)

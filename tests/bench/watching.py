@@ -1,36 +1,36 @@
-"""Sees Deployments change as any watcher does, with the moment at which it heard of each change."""
+"""Sees objects change as any watcher does, with the moment at which it heard of each change."""
 
 import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import aiohttp
 
 from modelberth.runtime.connection import Connection
 from modelberth.runtime.http_session import open_session
-from modelberth.runtime.resources import DEPLOYMENTS, Object
+from modelberth.runtime.resources import DEPLOYMENTS, Object, Resource
 
 _PATIENCE = 60.0
 
 
-class DeploymentWatch:
-    """The changes of a namespace's Deployments, in order, each with its time on `time.perf_counter`."""
+class ObjectWatch:
+    """The changes of a namespace's objects of one kind, in order, each with its time on `time.perf_counter`."""
 
     def __init__(self) -> None:
         self._changes: asyncio.Queue[tuple[float, Object]] = asyncio.Queue()
 
     async def seen(self, is_wanted: Callable[[Object], bool]) -> float:
-        """When a Deployment like this was heard of; what came before it is forgotten.
+        """When an object like this was heard of; what came before it is forgotten.
 
         Raises:
             TimeoutError: none came within a minute.
         """
         async with asyncio.timeout(_PATIENCE):
             while True:
-                moment, deployment = await self._changes.get()
-                if is_wanted(deployment):
+                moment, obj = await self._changes.get()
+                if is_wanted(obj):
                     return moment
 
     async def follow(self, content: aiohttp.StreamReader) -> None:
@@ -42,11 +42,16 @@ class DeploymentWatch:
                 self._changes.put_nowait((moment, event["object"]))
 
 
+def watch_deployments(connection: Connection, namespace: str) -> AbstractAsyncContextManager[ObjectWatch]:
+    """`watch_objects` of Deployments."""
+    return watch_objects(connection, DEPLOYMENTS, namespace)
+
+
 @asynccontextmanager
-async def watch_deployments(connection: Connection, namespace: str) -> AsyncIterator[DeploymentWatch]:
+async def watch_objects(connection: Connection, resource: Resource, namespace: str) -> AsyncIterator[ObjectWatch]:
     """Watch while the context lasts. What is there already comes first, as additions."""
-    watch = DeploymentWatch()
-    url = f"{connection.server}{DEPLOYMENTS.path(namespace)}"
+    watch = ObjectWatch()
+    url = f"{connection.server}{resource.path(namespace)}"
     session = await open_session(connection)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
     async with session, session.get(url, params={"watch": "true"}, timeout=timeout, read_bufsize=2**20) as response:
