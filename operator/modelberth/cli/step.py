@@ -16,7 +16,7 @@ import secrets
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from typing import Any
 from modelberth.cli.cluster import Cluster
 from modelberth.cli.pushing import PushRequest, push
 from modelberth.cli.session import Place, session_access
+from modelberth.cli.step_metrics import all_finite, finite
 from modelberth.content.addresses import Address
 from modelberth.content.collections import Collection, CollectionFamily, artifact, dataset
 from modelberth.content.versions import object_name
@@ -107,7 +108,8 @@ def step(
         registry_namespace: where Modelberth is installed.
 
     Raises:
-        ValueError: an address is not in its form, or a folder holds a path that no version may hold.
+        ValueError: an address is not in its form, a metric is no finite number, or a folder holds a path that no
+            version may hold.
         TransferError: something was refused, or could not be reached. What the block raises is recorded and raised.
     """
     place = Place(
@@ -129,13 +131,17 @@ def step(
             made.is_done, made.versions = True, _versions_of(known)
             yield made
             return
-        report = _Report(made, digest, told, instead_of=None if known is None else str(known["uid"]))
+        report = _Report(made, digest, told, folders, instead_of=None if known is None else str(known["uid"]))
         try:
             yield made
         except BaseException as error:
             keeper.tell_failure(report, error)
             raise
-        keeper.finish(report, folders)
+        try:
+            keeper.finish(report, folders)
+        except ValueError as error:
+            keeper.tell_failure(report, error)
+            raise
 
 
 def key_of(made: Step, key: str, parameters: Mapping[str, str], folders: Mapping[Collection, str]) -> str:
@@ -155,8 +161,17 @@ def key_of(made: Step, key: str, parameters: Mapping[str, str], folders: Mapping
 class _Report:
     """What is told about one execution."""
 
-    def __init__(self, made: Step, key: str, parameters: Mapping[str, str], *, instead_of: str | None) -> None:
+    def __init__(
+        self,
+        made: Step,
+        key: str,
+        parameters: Mapping[str, str],
+        outputs: Iterable[Collection],
+        *,
+        instead_of: str | None,
+    ) -> None:
         self.step = made
+        self.family: CollectionFamily = min((output.family for output in outputs), default="datasets")
         self.uid = f"step-{secrets.token_hex(16)}"
         self._key = key
         self._parameters = parameters
@@ -172,7 +187,6 @@ class _Report:
             "key": self._key,
             "inputs": [_document(each.family, each.name, each.digest, each.folder) for each in self.step.inputs],
             "parameters": self._parameters,
-            "metrics": {name: float(value) for name, value in self.step.metrics.items()},
             "python": ".".join(map(str, sys.version_info[:3])),
             "packages": installed_packages(""),
             "startedAt": self._started_at,
@@ -218,7 +232,12 @@ class _Keeper:
         return True
 
     def finish(self, report: _Report, folders: Mapping[Collection, str]) -> None:
-        """Make the versions and tell of the step."""
+        """Make the versions and tell of the step; not if its metrics could not be told.
+
+        Raises:
+            ValueError: a metric is no finite number.
+        """
+        metrics = all_finite(report.step.metrics)
         outputs = []
         for collection, folder in folders.items():
             outcome = push(
@@ -231,23 +250,21 @@ class _Keeper:
             name = str(outcome.manifest["metadata"]["name"])
             report.step.versions[collection.name] = name
             outputs.append(_document(collection.family, name, outcome.digest))
-        self._tell(report.body(status="Succeeded", outputs=outputs))
+        self._tell(report, metrics, status="Succeeded", outputs=outputs)
 
     def tell_failure(self, report: _Report, error: BaseException) -> None:
         """Tell why the step failed; that this cannot be told does not hide why."""
         lines = "".join(traceback.format_exception(error)).splitlines()[-_TRACEBACK_LINES:]
         message = f"{type(error).__qualname__}: {error}"[:2048]
-        body = report.body(
-            status="Failed", reason="UserException", message=message, traceback=[x[:2000] for x in lines]
-        )
+        told = {"reason": "UserException", "message": message, "traceback": [line[:2000] for line in lines]}
         try:
-            self._tell(body)
+            self._tell(report, finite(report.step.metrics), status="Failed", **told)
         except TransferError as refusal:
             print(f"warning: the failed step {self._name} is not recorded: {refusal}", file=sys.stderr)
 
-    def _tell(self, body: Mapping[str, Any]) -> None:
-        with session_access(self._cluster, self._place, self._namespace, "Push", family="datasets") as access:
-            access.client.tell("steps", body)
+    def _tell(self, report: _Report, metrics: Mapping[str, float], **outcome: Any) -> None:
+        with session_access(self._cluster, self._place, self._namespace, "Push", family=report.family) as access:
+            access.client.tell("steps", report.body(metrics=metrics, **outcome))
 
 
 def _provenance(report: _Report, collection: Collection) -> dict[str, Any]:

@@ -109,6 +109,28 @@ def test_a_model_that_comes_out(cluster, registry, housing, tmp_path):
     assert [(each["version"], each["folder"]) for each in lineage["datasets"]] == [("housing-v1", "train")]
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), "many", None])
+def test_a_metric_that_cannot_be_told_is_named_before_anything_is_pushed(registry, housing, tmp_path, bad):
+    """No version is made of a step that cannot be recorded; that it failed is, with its other metrics."""
+    fill(tmp_path / "clean", {"rows.csv": b"1"})
+    with (
+        pytest.raises(ValueError, match=r"metrics: loss is .*, not a finite number"),
+        modelberth.step(["housing:v0"], {"housing-clean": tmp_path / "clean"}, "clean@1") as step,
+    ):
+        step.metrics |= {"rows": 3, "loss": bad}
+    assert "housing-clean" not in registry.data
+    [told] = registry.steps
+    assert (told["status"], told["metrics"]) == ("Failed", {"rows": 3.0})
+
+
+def test_it_is_told_by_a_session_for_what_comes_out(cluster, registry, housing, tmp_path):
+    """Whoever may push models only can tell of a step that makes one."""
+    with modelberth.step(["housing:v1"], {}, "fit@1", models={"price": tmp_path / "m"}):
+        fill(tmp_path / "m", {"model.bin": b"m"})
+    last = cluster.sessions_seen[-1]["spec"]
+    assert (last["operation"], last.get("family", "models")) == ("Push", "models")
+
+
 def test_an_input_that_is_not_there(housing, clean):
     """Said before anything is done."""
     with pytest.raises(TransferError, match="housing:v7"):
