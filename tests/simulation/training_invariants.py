@@ -17,6 +17,7 @@ from tests.simulation.world import NAMESPACE, World
 ONE_VERSION = "a run makes at most one version"
 BYTES_FIRST = "a version is there only after its bytes and its record"
 NO_ORPHAN = "a version's run has succeeded with it"
+NO_BLAME = "a program is not blamed for a drain"
 EQUAL_KEY = "a run is skipped only for one that did the same"
 FINAL = "a run that has ended never changes"
 ENDS = "every run ends"
@@ -93,6 +94,8 @@ class TrainingInvariants:
         for key, record in bucket.runs.items():
             if made.get(key[1].uid, record.version) != record.version:
                 raise Broken(NO_ORPHAN, f"{made[key[1].uid]} is of {key[1].name}, whose record says {record}")
+            if record.reason == "Killed":  # which pods report here only when they are drained
+                raise Broken(NO_BLAME, f"{key[1].name}: {record.message}")
             known = self._runs.setdefault(key, record)
             if known != record:
                 raise Broken(FINAL, f"the record of {key[1].name} was {known}, is {record}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelberth.domain.training import attempt, keys, start, triggers
+from modelberth.domain.training import attempt, keys, pod_state, start, triggers
 from modelberth.domain.training.inputs import Inputs
 from modelberth.domain.training.template import Settled
 from modelberth.reconcile import training_finish, training_run
@@ -140,6 +140,11 @@ def _overlooks_data(patch: Patch) -> None:
     patch.setattr(triggers, "_dataset", dataset)
 
 
+def _blames_for_drains(patch: Patch) -> None:
+    """What the program's own report says counts, whatever became of its pod."""
+    patch.setattr(pod_state, "cause", lambda pod, told: told)
+
+
 _CASES: tuple[tuple[str, str, Callable[[Patch], None]], ...] = (
     ("a number for each try", training_invariants.ONE_VERSION, _a_number_for_each_try),
     ("the object before the record", training_invariants.BYTES_FIRST, _object_before_record),
@@ -151,5 +156,6 @@ _CASES: tuple[tuple[str, str, Callable[[Patch], None]], ...] = (
     ("pods that are left alone", training_invariants.NOTHING_LEFT, _leaves_pods),
     ("a foreign pod that is trusted", training_invariants.ENDS, _trusts_names),
     ("data that is overlooked", training_invariants.FOLLOWS, _overlooks_data),
+    ("a drain that the program is blamed for", training_invariants.NO_BLAME, _blames_for_drains),
 )
 MUTATIONS = tuple(Mutation(name, invariant, make) for name, invariant, make in _CASES)

@@ -27,6 +27,7 @@ class Fate(StrEnum):
     OUT_OF_MEMORY = "out-of-memory"  # is killed, and nothing is reported
     EVICTED = "evicted"
     LOST = "lost"  # is gone with its node
+    DRAINED = "drained"  # is told to end, reports that it was killed, and is gone
     NO_IMAGE = "no-image"
     NO_PYTHON = "no-python"
     LOAD_FAILED = "load-failed"
@@ -62,6 +63,9 @@ def step(world: World, name: str, fate: Fate) -> bool:
             return False
         if fate is Fate.REPORT:
             return True
+        if fate is Fate.DRAINED:
+            world.server.delete(KUBELET, PODS, NAMESPACE, name)
+            return True
     before = world.server.version
     world.server.update(KUBELET, PODS, {**copied(pod), "status": _status(world, fate)}, subresource="status")
     return world.server.version != before
@@ -72,6 +76,7 @@ _REPORTS = {
     Fate.REPORT: ("Succeeded", ""),
     Fate.RAISE: ("Failed", "UserException"),
     Fate.BAD_PACKAGE: ("Failed", "BadPackage"),
+    Fate.DRAINED: ("Failed", "Killed"),
 }
 
 
