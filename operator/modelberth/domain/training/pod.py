@@ -23,6 +23,7 @@ from modelberth.domain.training.template import Settled
 from modelberth.training import MASKED_VARIABLES
 
 _GRACE_SECONDS: Final = 60
+_DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
 _OUR_RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "160Mi"}, "limits": {"memory": "512Mi"}}
 _NAMESPACE: Final = {"name": "MODELBERTH_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}
 _WORK: Final = {"name": names.VOLUME_WORK, "mountPath": names.WORK_FOLDER}
@@ -71,7 +72,11 @@ def render(attempt: Attempt) -> Object:
                 names.LABEL_COMPONENT: names.COMPONENT_TRAINING,
                 names.LABEL_RUN: run,
             },
-            "annotations": {**(extras.annotations or {}), names.ANNOTATION_ATTEMPT: str(attempt.number)},
+            "annotations": {
+                _DEFAULT_CONTAINER: names.TRAIN_CONTAINER,
+                **(extras.annotations or {}),
+                names.ANNOTATION_ATTEMPT: str(attempt.number),
+            },
             "ownerReferences": [controller_reference(attempt.run)],
         },
         "spec": {

@@ -52,8 +52,12 @@ def test_the_program_never_sees_the_token():
 
 
 def test_the_report_is_there_before_the_program():
-    """It opens the lock that the program could replace: the kubelet starts containers in their order."""
-    assert [container["name"] for container in rendered()["spec"]["containers"]] == ["modelberth-report", "train"]
+    """It opens the lock that the program could replace: the kubelet starts containers in their order. People who ask
+    for the pod's log are shown the program's.
+    """
+    pod = rendered()
+    assert [container["name"] for container in pod["spec"]["containers"]] == ["modelberth-report", "train"]
+    assert pod["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"] == "train"
 
 
 def test_parameters_reach_the_program_letter_by_letter():
