@@ -37,7 +37,18 @@ def test_storms_of_training_are_eventful() -> None:
     """Schedules reach what they are about: every way to die, retries, skips, replacements, doubled operators."""
     runs = [run_seed(seed) for seed in range(60)]
     seen = {word for run in runs for action in run.actions for word in action}
-    assert {"succeed", "raise", "lost", "drained", "evicted", "out-of-memory", "no-image", "mute", "clock", "crash-after"} <= seen
+    assert {
+        "succeed",
+        "raise",
+        "lost",
+        "drained",
+        "evicted",
+        "out-of-memory",
+        "no-image",
+        "mute",
+        "clock",
+        "crash-after",
+    } <= seen
     records = [record for run in runs for record in run.world.bucket.runs.values()]
     assert {"Succeeded", "Failed", "Skipped"} == {record.status for record in records}
     assert {"Cancelled", "InputNotFound", "NoPython", "LoadFailed"} <= {record.reason for record in records}
