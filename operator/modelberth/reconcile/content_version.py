@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from modelberth.api import names
 from modelberth.content.errors import FormatError
+from modelberth.content.versions import Version
 from modelberth.domain import content_version
 from modelberth.domain.content_version import Stored, collection_of, number_of
 from modelberth.domain.objects import Object, dig, is_deleting, name_of, namespace_of
@@ -119,11 +120,13 @@ class ContentVersionReconciler:
         return await self._store.content(space, digest) if known else None
 
     async def _reserve(self, space: Space, version: Object, content: ContentSummary) -> VersionRecord:
+        number = number_of(version)
         reservation = await self._store.reserve_version(
             space,
             NewVersion(
                 collection_of(version),
-                version=number_of(version),
+                version=number,
+                versioning=Version.parse(number).versioning,
                 digest=content.digest,
                 created_by="",
                 source="inline" if "inline" in version["spec"]["source"] else "pushed",
