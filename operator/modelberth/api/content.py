@@ -33,13 +33,25 @@ def named_values(field: str, *, limit: int = _MAP_LIMIT) -> dict[str, object]:
     }
 
 
-def version_rules(kind: str) -> dict[str, Any]:
-    """The rules over the spec of a version as a whole."""
+def version_rules(kind: str, *, collection: str, made_of: str) -> dict[str, Any]:
+    """The rules over the spec of a version as a whole.
+
+    Args:
+        kind: the version's.
+        collection: the field that names what the version belongs to.
+        made_of: the field that names the versions that it was made of.
+    """
+    steps = made_of.split(".")
+    unless = " || ".join(f"!has(self.{'.'.join(steps[: end + 1])})" for end in range(len(steps)))
     return rules(
         rule("self == oldSelf", f"spec of a {kind} is immutable; apply another version instead"),
         rule(
             "!has(self.source.pushed) || has(self.digest)",
             "spec.digest is required for pushed content; give the digest that `modelberth push` printed",
+        ),
+        rule(
+            f"{unless} || !self.{made_of}.exists(name, name == self.{collection} + '-' + self.version)",
+            f"spec.{made_of}: a version is not made of itself; name the version that it was made of",
         ),
     )
 

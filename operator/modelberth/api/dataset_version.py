@@ -45,7 +45,9 @@ class DatasetVersionSpec(SpecModel):
     lineage: Provenance | None = None
     """How the version was made."""
 
-    model_config = ConfigDict(json_schema_extra=version_rules("DatasetVersion"))
+    model_config = ConfigDict(
+        json_schema_extra=version_rules("DatasetVersion", collection="dataset", made_of="derivedFrom")
+    )
 
 
 class DatasetVersionStatus(ContentStatus):

@@ -58,7 +58,9 @@ class ModelVersionSpec(SpecModel):
     description: Description | None = None
     """What is special about this version."""
 
-    model_config = ConfigDict(json_schema_extra=version_rules("ModelVersion"))
+    model_config = ConfigDict(
+        json_schema_extra=version_rules("ModelVersion", collection="artifact", made_of="lineage.parents")
+    )
 
 
 class ModelVersionStatus(ContentStatus):
