@@ -9,7 +9,9 @@ from tests.cluster.installed import MUTATING_POLICIES, rendered
 from tests.cluster.manifests import artifact, dataset, model
 
 PLURALS = {"RegisteredModel": "registeredmodels", "ModelArtifact": "modelartifacts", "Dataset": "datasets"}
-kinds = pytest.mark.parametrize(("kind", "make"), [("RegisteredModel", model), ("ModelArtifact", artifact), ("Dataset", dataset)])
+kinds = pytest.mark.parametrize(
+    ("kind", "make"), [("RegisteredModel", model), ("ModelArtifact", artifact), ("Dataset", dataset)]
+)
 
 
 def people(api: Api, kind: str) -> tuple[Api, Api]:
