@@ -18,6 +18,8 @@ from modelberth.transfer.errors import TransferError
 POLL_SECONDS = 1.0
 ENDED = ("Succeeded", "Failed", "Skipped")
 CONTAINER = "train"
+_ON_ITS_WAY = ("Starting",)
+"""Reasons of a run that has not ended and that nothing is wrong with, besides its phase."""
 
 
 def follow(cluster: Cluster, namespace: str, name: str, *, uid: str, log: bool = True) -> Object:
@@ -60,7 +62,7 @@ def follow(cluster: Cluster, namespace: str, name: str, *, uid: str, log: bool =
             shown.end()
 
 
-def has_ended(run: Object) -> bool:
+def has_ended(run: Mapping[str, Any]) -> bool:
     """Whether a run is through."""
     return dig(run, "status", "phase") in ENDED
 
@@ -78,16 +80,28 @@ def state_line(run: Mapping[str, Any]) -> str:
     if status.get("version"):
         words.append(str(status["version"]))
     why = why_of(run)
-    return " ".join(words) + (f": {why}" if why and phase in ("Waiting", *ENDED) else "")
+    return " ".join(words) + (f": {why}" if why and (phase in ENDED or _says_more(run)) else "")
+
+
+def is_held_up(run: Mapping[str, Any]) -> bool:
+    """Whether something keeps a run that has not ended from going on."""
+    return not has_ended(run) and _says_more(run) and _ready(run).get("reason") not in _ON_ITS_WAY
+
+
+def _says_more(run: Mapping[str, Any]) -> bool:
+    """Whether its condition Ready has a reason besides the phase that it is in."""
+    return (_ready(run).get("reason") or "") not in ("", dig(run, "status", "phase") or "Waiting")
+
+
+def _ready(run: Mapping[str, Any]) -> Mapping[str, Any]:
+    conditions = dig(run, "status", "conditions") or ()
+    return next((each for each in conditions if each.get("type") == "Ready"), {})
 
 
 def why_of(run: Mapping[str, Any]) -> str:
     """Why a run is as it is: its own words, else those of its condition Ready."""
     status = run.get("status") or {}
-    ready: Mapping[str, Any] = next(
-        (each for each in status.get("conditions") or () if each.get("type") == "Ready"), {}
-    )
-    said = status if status.get("message") else ready
+    said = status if status.get("message") else _ready(run)
     reason, message = str(said.get("reason") or ""), str(said.get("message") or "")
     if status.get("phase") == "Succeeded":
         return message if status.get("message") else ""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from modelberth.cli.cluster import Cluster
+from modelberth.cli.following import has_ended, is_held_up
 from modelberth.domain.objects import dig
 from modelberth.runtime.resources import (
     DATASET_VERSIONS,
@@ -36,6 +37,7 @@ class Standing(NamedTuple):
         is_well: whether nothing is wrong with it.
         details: further lines.
         uid: of the object, where records are known by it.
+        is_settled: False while it goes on, so that what it says may change.
     """
 
     stage: Stage
@@ -46,6 +48,7 @@ class Standing(NamedTuple):
     is_well: bool
     details: Sequence[str] = ()
     uid: str = ""
+    is_settled: bool = True
 
 
 class Standings:
@@ -65,7 +68,7 @@ class Standings:
         run = self._get(TRAINING_RUNS, name)
         if run is not None:
             yield _of_run(run)
-        yield from self._summaries("training", (TRAINING_PIPELINES,), name)
+        yield from self._of_pipeline(name)
         yield from self._summaries("loading", (MODEL_VERSIONS, DATASET_VERSIONS), name)
         deployment = self._get(MODEL_DEPLOYMENTS, name)
         if deployment is not None:
@@ -106,6 +109,14 @@ class Standings:
         """Model and alias that a ModelDeployment follows."""
         found = self._get(MODEL_DEPLOYMENTS, deployment)
         return None if found is None else (str(dig(found, "spec", "model")), str(dig(found, "spec", "alias")))
+
+    def _of_pipeline(self, name: str) -> Iterator[Standing]:
+        """A pipeline, and its runs that have not ended: no record tells of those."""
+        pipeline = list(self._summaries("training", (TRAINING_PIPELINES,), name))
+        yield from pipeline
+        for run in self._list(TRAINING_RUNS) if pipeline else ():
+            if dig(run, "spec", "pipeline") == name and not has_ended(run):
+                yield _of_run(run)
 
     def _of_deployment(self, deployment: Object) -> Iterator[Standing]:
         ready = _ready(deployment)
@@ -160,13 +171,14 @@ def _of_run(run: Object) -> Standing:
         phase,
         str(ended.get("reason") or ""),
         str(ended.get("message") or "the operator has not seen it yet"),
-        is_well=phase != "Failed",
+        is_well=phase != "Failed" and not is_held_up(run),
         details=[
             f"attempt {attempt.get('number')} ({attempt.get('pod')}): {attempt['reason']} {attempt.get('message', '')}"
             for attempt in attempts
             if attempt.get("reason")
         ],
         uid=str(dig(run, "metadata", "uid") or ""),
+        is_settled=has_ended(run),
     )
 
 

@@ -111,10 +111,13 @@ def _lines(found: Sequence[Standing]) -> Iterator[str]:
             reason = f" ({standing.reason})" if standing.reason not in ("", standing.state) else ""
             mark = "ok " if standing.is_well else "!! "
             yield f"{mark}{stage:<9} {standing.subject}: {standing.state}{reason}"
-            if not standing.is_well:
+            if not (standing.is_well and standing.is_settled):
                 yield from (f"             {line}" for line in [*standing.message.splitlines(), *standing.details])
 
 
 def _as_json(standing: Standing) -> dict[str, Any]:
     fields = standing._asdict()
-    return {"isWell" if name == "is_well" else name: value for name, value in fields.items()}
+    return {_IN_JSON.get(name, name): value for name, value in fields.items()}
+
+
+_IN_JSON = {"is_well": "isWell", "is_settled": "isSettled"}

@@ -269,6 +269,30 @@ class TestWhy:
         assert "!! training  TrainingRun new: Failed (ImagePullFailed)" in out
         assert "attempt 0 (new-0): Evicted disk" in out
 
+    @pytest.mark.parametrize(
+        ("phase", "reason", "mark"),
+        [
+            ("Waiting", "InputNotFound", "!!"),
+            ("Loading", "ImagePullFailed", "!!"),
+            ("Waiting", "Retrying", "!!"),
+            ("Waiting", "Starting", "ok"),
+            ("Training", "Training", "ok"),
+        ],
+    )
+    def test_a_run_that_has_not_ended(self, cluster, run, phase, reason, mark):
+        """Not well where its condition names a fault; what it says is shown in any case, of a pipeline's also."""
+        cluster.put("trainingpipelines", "nightly", {}, condition("True", "Ready", "runs can be made"))
+        status = {**condition("Unknown", reason, "what it says"), "phase": phase}
+        cluster.put("trainingruns", "new", {"pipeline": "nightly"}, status)
+        cluster.put("trainingruns", "old", {"pipeline": "nightly"}, {"phase": "Succeeded"})
+        cluster.put("trainingruns", "foreign", {"pipeline": "weekly"}, status)
+        for name in ("new", "nightly"):
+            _, out, err = run("why", name)
+            assert f"{mark} training  TrainingRun new: {phase}" in out, err
+            assert "what it says" in out
+            assert "old" not in out
+            assert "foreign" not in out
+
     def test_the_record_says_more_than_the_object(self, cluster, run):
         """One run is said once."""
         cluster.put("trainingruns", "run-2", {}, {"phase": "Failed"})

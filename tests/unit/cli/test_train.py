@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from modelberth.cli.following import state_line
 from tests.unit.cli.fake_cluster import sessions_left
 from tests.unit.transfer.conftest import content, fill
 
@@ -119,6 +120,20 @@ class TestTrain:
         assert "Loading 1.0 KiB of 2.0 KiB\nTraining" in err
         assert f"{phase} price-1.1" in err
         assert "why it ended" in err
+
+    @pytest.mark.parametrize(
+        ("phase", "reason", "line"),
+        [
+            ("Loading", "ImagePullFailed", "Loading: ImagePullFailed: the words"),
+            ("Waiting", "QuotaExceeded", "Waiting: QuotaExceeded: the words"),
+            ("Waiting", "Waiting", "Waiting"),
+            ("Training", "Training", "Training"),
+        ],
+    )
+    def test_why_it_does_not_go_on(self, phase, reason, line):
+        """Said in whichever phase it hangs, unless the reason is just the phase."""
+        ready = {"type": "Ready", "reason": reason, "message": "the words"}
+        assert state_line({"status": {"phase": phase, "conditions": [ready]}}) == line
 
     def test_deleted_while_it_is_followed(self, cluster, run, pipeline):
         """Not waited for until the end of time, nor taken for its namesake."""
