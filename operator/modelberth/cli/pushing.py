@@ -103,9 +103,8 @@ def push(
         with session_access(cluster, place, namespace, "Push", collection=collection) as access:
             reserved = _reserve(access, request, versioning, folder)
             name = object_name(request.collection.name, reserved.version)
-            tell(
-                f"this content is {name} already" if reserved.committed else f"{name} is reserved for {reserved.digest}"
-            )
+            is_old = reserved.committed and not reserved.created  # its bytes may be known from another collection
+            tell(f"this content is {name} already" if is_old else f"{name} is reserved for {reserved.digest}")
             # Of committed content, too: whatever the store has lost of it is sent again, mostly nothing.
             sent = send(access.client, access.http, folder, workers=workers, progress=progress).sent_bytes
         outcome = PushOutcome(

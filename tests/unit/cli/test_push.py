@@ -72,6 +72,15 @@ def test_the_same_content_again_is_the_version_that_exists(cluster, run, model):
     assert "0 B sent" in err
 
 
+def test_content_that_another_artifact_has(cluster, run, model):
+    """Only its bytes are known: the version is a new one, and nobody is told that it was there."""
+    run("push", model, "--artifact", "mnist")
+    code, _, err = run("push", model, "--artifact", "digits")
+    assert code == 0, err
+    assert "digits-v0 is reserved" in err
+    assert "already" not in err
+
+
 def test_other_content_is_the_next_version(cluster, run, model):
     """v1 follows v0."""
     run("push", model, "--artifact", "mnist")

@@ -213,7 +213,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return
         version = request.get("version") or f"v{len(known)}"
         known.append((version, request["digest"]))
-        self._answer(201, {"version": version, "digest": request["digest"], "committed": False, "created": True})
+        committed = request["digest"] in self.registry.layouts
+        self._answer(201, {"version": version, "digest": request["digest"], "committed": committed, "created": True})
 
     def list_versions(self, _, kind, artifact):
         self._answer(
