@@ -107,4 +107,6 @@ def _environment(where: Mapping[str, Any], libraries: str | None) -> Iterator[st
     lines = [f"{name} {text}" for name, text in shown]
     if len(shown) < len(packages):
         lines.append(f"and {len(packages) - len(shown)} more: --libraries shows all")
+    if libraries and where["packages"] and not lines:
+        lines = [f"none of {len(where['packages'])} contains {libraries!r}"]
     yield from _field("libraries", lines or [where["packagesDigest"]])

@@ -70,7 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
             print(svg(_picture(graph)), end="")
         case _:
             print(_as_table(graph))
-    for warning in warnings_of(graph):
+    for warning in warnings_of(
+        graph, f"--depth {arguments.depth} cuts here; leave it out for all" if arguments.depth else ""
+    ):
         print(warning, file=sys.stderr)
     return 0
 

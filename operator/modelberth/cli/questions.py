@@ -105,9 +105,14 @@ def span_text(interval: Answer) -> str:
     return f"{short_time(interval['since'])} – {short_time(interval.get('until') or '') or 'now'}"
 
 
-def warnings_of(answer: Answer) -> list[str]:
-    """What people must know about an answer: how old it is, where it is cut off, what could not be read."""
+def warnings_of(answer: Answer, cut: str = "") -> list[str]:
+    """What people must know about an answer: how old it is, where it is cut off, what could not be read.
+
+    Args:
+        answer: the registry's.
+        cut: what cut it off, where the question did.
+    """
     said = [f"warning: {problem}" for problem in answer.get("problems") or ()]
     if answer.get("truncated"):
-        said.append("there is more: narrow the question with --depth or --limit")
+        said.append(f"there is more: {cut or 'narrow the question with --depth or --limit'}")
     return said

@@ -62,7 +62,7 @@ def _as_table(runs: Sequence[Mapping[str, Any]], first: str | None) -> str:
     rows = [
         [
             run["name"],
-            _status(run),
+            status_of_run(run),
             run["version"],
             run["dataset"],
             run["package"],
@@ -74,9 +74,10 @@ def _as_table(runs: Sequence[Mapping[str, Any]], first: str | None) -> str:
     return table(["RUN", "STATUS", "VERSION", "DATA", "PACKAGE", "ENDED", *(name.upper() for name in shown)], rows)
 
 
-def _status(run: Mapping[str, Any]) -> str:
+def status_of_run(run: Mapping[str, Any]) -> str:
+    """The status of a run, with what it does not say itself."""
     notes = [
-        run["reason"] if run["status"] != "Succeeded" else "",
+        run["reason"] if run["reason"] != run["status"] != "Succeeded" else "",
         "a step elsewhere" if run["trigger"] == "Step" else "",
     ]
     said = ", ".join(filter(None, notes))

@@ -101,7 +101,8 @@ def _recorded(runs: Sequence[Mapping[str, Any]]) -> Iterator[Standing]:
 
 def _story(run: Mapping[str, Any]) -> Iterator[str]:
     took = ", ".join(f"{what} {run['inputs'][what]}" for what in ("package", "dataset") if run["inputs"].get(what))
-    yield f"ended {short_time(run['finishedAt'])} after {run['attempts']} attempts; it took {took or 'nothing'}"
+    attempts = f"{run['attempts']} attempt{'' if run['attempts'] == 1 else 's'}"
+    yield f"ended {short_time(run['finishedAt'])} after {attempts}; it took {took or 'nothing'}"
     yield from run["traceback"] or run["logTail"][-_LOG_LINES:]
 
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from modelberth.cli.runs import status_of_run
 from tests.unit.cli.fake_cluster import sessions_left
 from tests.unit.registry.fakes import world_over
 from tests.unit.registry.lineage_records import fill, run_record
@@ -97,7 +98,7 @@ class TestLineage:
     def test_one_direction_and_so_many_steps(self, run, asked):
         """What is cut off is said."""
         code, out, err = run("lineage", "housing-v0", "--down", "--depth", 1)
-        assert (code, "there is more" in err) == (0, True)
+        assert (code, "there is more: --depth 1 cuts here; leave it out for all" in err) == (0, True)
         assert {line.split()[0] for line in out.splitlines()[3:]} == {"+1"}
         assert "direction=down" in asked[0]
 
@@ -160,6 +161,12 @@ class TestDescribe:
         assert "tensorflow 2.16.1" in out
         assert "scikit" not in out
 
+    def test_no_such_library(self, run):
+        """Said, as silence might mean that no library is known."""
+        _, out, _ = run("describe", "price-1.1", "--libraries", "nosuch")
+        assert "none of" in out
+        assert "contains 'nosuch'" in out
+
     def test_data(self, run):
         """Labels, and what it was derived from."""
         _, out, _ = run("describe", "housing-v1")
@@ -191,6 +198,13 @@ class TestRuns:
         _, out, err = run("runs", "--limit", 1, "-o", "json")
         assert len(json.loads(out)["runs"]) == 1
         assert "there is more" in err
+
+
+def test_a_status_is_said_once():
+    """A reason is shown where it says more than the status."""
+    run = {"trigger": "Manual", "status": "Skipped", "reason": "Skipped"}
+    assert status_of_run(run) == "Skipped"
+    assert status_of_run({**run, "status": "Failed", "reason": "Evicted"}) == "Failed (Evicted)"
 
 
 @pytest.mark.usefixtures("cluster")
@@ -256,6 +270,7 @@ class TestWhy:
         assert "!! training  run run-2: Failed (UserException)" in out
         assert "ValueError: the data has no rows" in out
         assert "package price-1.0, dataset housing-v1" in out
+        assert "after 1 attempt;" in out
 
     def test_a_run_that_is_not_on_record(self, cluster, run):
         """From the object: its phase, its attempts."""
