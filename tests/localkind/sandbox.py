@@ -102,12 +102,13 @@ def holder(cluster: Cluster) -> int | None:
     """PID (of the host) of the cluster's init, or None when it does not run.
 
     Found by its command line, which names the state folder, and by being PID 1 of a namespace (its parent, unshare,
-    has the same words).
+    has the same words). Another checkout's clusters are found, too: names are given once per machine.
     """
-    marks = [str(_INIT).encode(), str(cluster.folder).encode()]
+    script, folder = f"/{_INIT.parent.name}/{_INIT.name}".encode(), str(cluster.folder).encode()
     for process in _processes():
         words = _read(process / "cmdline").split(b"\0")
-        if all(mark in words for mark in marks) and _numbers_in_namespaces(process)[-1:] == ["1"]:
+        is_ours = folder in words and any(word.endswith(script) for word in words)
+        if is_ours and _numbers_in_namespaces(process)[-1:] == ["1"]:
             return int(process.name)
     return None
 
