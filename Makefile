@@ -41,7 +41,7 @@ test: lint test-only ## everything that is checked: lint, then one pytest run ov
 .PHONY: test-only
 test-only: setup build
 	@echo "test: real pods beside simulation, cluster and unit, in one run of pytest"
-	@$(BIN)/pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder --kind-bin "$(KIND)" --kind-kubectl-bin "$(TOOLS)/kubectl" $(PYTEST)
+	@$(BIN)/pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder --kind-bin "$(KIND)" --kind-kubectl-bin "$(TOOLS)/kubectl" $(PYTEST)
 
 .PHONY: lint
 lint: setup build-helm ## formats, types, layers, drift of generated files, chart, shell scripts (a minute)
