@@ -149,13 +149,14 @@ def test_the_registry_may_do_nothing_else(http: httpx.Client, request_: tuple[st
 
 
 def test_the_namespaces_own_pods_may_read_content_and_nothing_more(http: httpx.Client) -> None:
-    """The group that the registry adds for a namespace's own pods is bound to reading content."""
+    """The group that the registry adds for a namespace's own pods reads versions, and not what runs left."""
     group = ("modelberth.io:namespace-pods",)
     pod = f"system:serviceaccount:{USERS}:default"
-    for kind in ("modelversions", "datasetversions", "trainingruns"):
+    for kind in ("modelversions", "datasetversions"):
         content = ("get", f"{kind}/content.modelberth.io", USERS, "")
         assert may(http, pod, content, groups=group)
         assert not may(http, pod, content)
+    assert not may(http, pod, ("get", "trainingruns/content.modelberth.io", USERS, ""), groups=group)
     assert not may(http, pod, ("get", "modelversions.modelberth.io", USERS, ""), groups=group)
 
 
