@@ -11,10 +11,10 @@ BIN := $(VENV)/bin
 LOCALKIND := tests/localkind/localkind
 IMAGES := .cache/images
 
-# The real kind where a Docker engine answers, else the one of this repository, which needs root and Linux.
 # Processes of one test run: one waits for real pods most of the time, the other computes.
 JOBS ?= 2
 
+# The real kind where a Docker engine answers, else the one of this repository, which needs root and Linux.
 KIND ?= $(shell if command -v kind >/dev/null && docker version >/dev/null 2>&1; then command -v kind; else echo $(CURDIR)/$(LOCALKIND); fi)
 TOOLS = $(shell $(LOCALKIND) path)
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import secrets
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +13,8 @@ from modelberth.store.minors import reserve_minor
 from modelberth.store.run_types import AttemptRecord, PhaseTime, RunId
 from modelberth.store.types import ContentSummary, Reservation, VersionRecord
 from tests.cluster.reconciling import MemoryStore, Operator
+from tests.cluster.registry_process import account_kubeconfig, install_rights
 
-CRDS = Path(__file__).parents[2] / "crds"
 PACKAGE, DATA, OUTPUT = ("sha256:" + letter * 64 for letter in "abc")
 PIPELINE = {
     "package": {"version": "price-1.0"},
@@ -69,9 +68,9 @@ class RunStore(MemoryStore):
 
 
 @pytest.fixture(scope="module")
-def cluster(control_plane):
-    control_plane.kubectl("apply", "-f", str(CRDS))
-    control_plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+def cluster(control_plane, admission):
+    """With the chart's kinds, policies and rights: only the operator's account makes a run's pods."""
+    install_rights(control_plane)
     return control_plane
 
 
@@ -96,8 +95,11 @@ def shop(cluster):
 
 
 @pytest.fixture
-async def kube(cluster):
-    async with KubeClient(load_connection(str(cluster.kubeconfig))) as client:
+async def kube(cluster, tmp_path):
+    """The operator's own account."""
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_bytes(account_kubeconfig(cluster, "modelberth-operator"))
+    async with KubeClient(load_connection(kubeconfig)) as client:
         yield client
 
 
@@ -125,7 +127,7 @@ async def _run(operator, name="first"):
     return found, found.get("status", {})
 
 
-async def _pod_ends(operator, store, name="first", **record):
+async def _pod_ends(cluster, operator, store, name="first", **record):
     """What registry and kubelet make of the pod's end."""
     run, status = await _run(operator, name)
     uid = status["pod"]["uid"]
@@ -136,15 +138,8 @@ async def _pod_ends(operator, store, name="first", **record):
     store.attempts[run_id, status["attempt"]] = AttemptRecord(
         run_id, status["attempt"], uid, phases=phases, packages=packages, python="3.12", finished_at="x", **fields
     )
-    body = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": status["pod"]["name"], "namespace": operator.namespace},
-        "status": {"phase": "Succeeded"},
-    }
-    await operator.kube.apply(
-        PODS, operator.namespace, body["metadata"]["name"], body, manager="kubelet", subresource="status"
-    )
+    patch = ["--subresource=status", "--type=merge", "-p", json.dumps({"status": {"phase": "Succeeded"}})]
+    cluster.kubectl("patch", "pod", status["pod"]["name"], f"--namespace={operator.namespace}", *patch)
 
 
 async def test_a_run_makes_the_next_minor_and_its_like_is_skipped(cluster, operator, store, shop):
@@ -159,7 +154,7 @@ async def test_a_run_makes_the_next_minor_and_its_like_is_skipped(cluster, opera
     assert status["pod"] == {"name": "first-0", "uid": pod["metadata"]["uid"]}
     assert pod["metadata"]["ownerReferences"][0]["uid"] == run["metadata"]["uid"]
 
-    await _pod_ends(operator, store)
+    await _pod_ends(cluster, operator, store)
     await operator.settle()
     _, status = await _run(operator)
     assert (status["phase"], status["version"], status["metrics"]) == ("Succeeded", "price-1.1", {"score": 0.9})
@@ -182,7 +177,7 @@ async def test_a_failure_keeps_its_words(cluster, operator, store, shop):
     _apply(cluster, shop, _kind("TrainingRun", "first", {"pipeline": "weekly"}))
     await operator.settle()
     failure = {"status": "Failed", "reason": "UserException", "message": "ValueError: no rows", "output": None}
-    await _pod_ends(operator, store, **failure)
+    await _pod_ends(cluster, operator, store, **failure)
     await operator.settle()
     _, status = await _run(operator)
     assert (status["phase"], status["reason"], status["message"]) == ("Failed", "UserException", "ValueError: no rows")

@@ -211,14 +211,21 @@ def test_a_run_from_its_first_byte_to_its_report(control_plane, registry, namesp
     held = client.report().json()
     assert held["status"] == "Succeeded"
     assert held["isYours"] is True
-    reader = RunClient(registry.client(), namespace, pod_token(control_plane, namespace), run)
+    a_pod = RunClient(registry.client(), namespace, pod_token(control_plane, namespace), run)
+    assert tree_of_run(a_pod, held["output"]).status_code == 403
+    reader = Client(registry.client(), namespace, session_header(control_plane, namespace, "Pull", family="runs"))
     assert files_of(reader, held["output"]) == ["model.txt", "train.py"]
     assert files_of(reader, held["files"]) == ["artifacts/curve.csv", "log.txt", "packages.txt"]
     assert Path(root / "package" / "model.txt").read_text() == "1 2 3"
 
 
+def tree_of_run(client, digest):
+    """What a run left, asked for by the right to runs, which no pod has for being one of the namespace's."""
+    return client.get(f"/content/{digest}/tree", params={"family": "runs"})
+
+
 def files_of(client, digest):
-    """The paths of what a run left, read by the right to it."""
-    answer = client.get(f"/content/{digest}/tree", params={"family": "runs"})
+    """The paths of what a run left."""
+    answer = tree_of_run(client, digest)
     assert answer.status_code == 200, answer.text
     return [entry.path for entry in Tree.parse(answer.content).entries]
