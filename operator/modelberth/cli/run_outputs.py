@@ -62,7 +62,11 @@ class Outputs:
         self._write_packages(outcome)
         self._take_artifacts()
         if not self._is_real(self.version):
-            raise BadOutput("the package's folder was replaced by something that is no folder")
+            why = "the package's folder was removed, or replaced by something that is no folder"
+            if outcome.succeeded:
+                raise BadOutput(why)
+            self.left_out.append(why)
+            return
         refused = tidy(self.version)
         if refused or not outcome.succeeded:
             if outcome.saved:

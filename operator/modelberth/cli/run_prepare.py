@@ -83,8 +83,7 @@ def prepare(access: Access, config: RunConfig, folder: PodFolder) -> None:
     phase = Phase(PHASE, began.strftime("%Y-%m-%dT%H:%M:%SZ"), round(time.monotonic() - clock, 3), size)
     _write(folder.path(RUN, LOADING), {"phases": [phase.document()]})
     _write(folder.path(RUN, CONFIG), config.for_harness())
-    with open(folder.path(RUN, LOCK), "ab"):
-        pass  # the report's container opens it before there is a program that could put another one here
+    folder.mark(LOCK)  # the report's container opens it before there is a program that could put another one here
 
 
 def _load(access: Access, wanted: Input, target: str, family: Family, progress: RunProgress) -> int:

@@ -4,9 +4,11 @@
     python3 -u harness.py FOLDER --program FD     runs the package, and tells the supervisor through FD
 
 The supervisor holds FOLDER/run/lock for its whole life, so that the container beside it knows when this one has ended,
-however it ended. It hands the program's output on as it is, keeps a bounded copy, ends what does not end by itself, and
-writes FOLDER/run/outcome.json last. The program runs in a process of its own, so nothing that it does to itself
-(an exit in the middle, a crash of a library, a signal that it ignores) keeps the outcome from being written.
+however it ended. That container says by FOLDER/run/watched that it has the lock's file open, and no program is started
+before: it could put another file there. The supervisor hands the program's output on as it is, keeps a bounded copy,
+ends what does not end by itself, and writes FOLDER/run/outcome.json last. The program runs in a process of its own, so
+nothing that it does to itself (an exit in the middle, a crash of a library, a signal that it ignores) keeps the outcome
+from being written.
 
 The syntax is Python 3.6's: an image whose Python is too old is told so, instead of shown a syntax error.
 """
@@ -41,6 +43,18 @@ EXIT_GRACE = 10.0
 """How long a program may take to exit when it is through."""
 UNKILLABLE = 10.0
 """How long processes may take to die of SIGKILL."""
+
+WATCH_PATIENCE = 300.0
+"""Seconds until the container that is to watch this one is given up; it is started before, and mostly there."""
+WATCH_PAUSE = 0.01
+
+SUCCEEDED, FAILED, DIED = 0, 3, 4
+"""Exit statuses of a supervisor that has held the lock: the outcome is a success, is a failure, was not written.
+
+Python ends with others where it cannot run this file: who sees one knows that nobody has held the lock.
+"""
+UNHEARD = 79
+"""Exit status of a program that has closed the descriptor over which it tells how far it is."""
 
 RESERVE = 1024 * 1024
 """Bytes that are kept free for the outcome: a program may fill the disk."""
@@ -114,22 +128,31 @@ class Supervisor:
             with suppress(OSError), open(self._reserve, "wb") as reserve:
                 reserve.write(b"\1" * RESERVE)
             self._phases.begin("Training")  # its file says that the lock is held from now on
-            before = oom_kills()
-            if sys.version_info[:2] < MINIMUM:
-                self._said.take(refusal_of_python())
-            else:
-                self._supervise()
-            self._log.end()
-            self._phases.end()
-            outcome = self._outcome(killed_for_memory=oom_kills() > before)
-            with suppress(OSError):
-                os.unlink(self._reserve)
-            write_outcome(os.path.join(self._run, "outcome.json"), outcome)
-        return 0 if outcome["status"] == "Succeeded" else 1
+            try:
+                return self._run_through()
+            except Exception:
+                traceback.print_exc()
+                return DIED
+
+    def _run_through(self) -> int:
+        before = oom_kills()
+        if sys.version_info[:2] < MINIMUM:
+            self._said.take(refusal_of_python())
+        else:
+            self._supervise()
+        self._log.end()
+        self._phases.end()
+        outcome = self._outcome(killed_for_memory=oom_kills() > before)
+        with suppress(OSError):
+            os.unlink(self._reserve)
+        write_outcome(os.path.join(self._run, "outcome.json"), outcome)
+        return SUCCEEDED if outcome["status"] == "Succeeded" else FAILED
 
     def _supervise(self) -> None:
         adopt_orphans()
         self._listen()
+        if not self._is_watched():
+            return
         program, output, words = self._start()
         try:
             for fd in (output, words, self._wakes[0]):
@@ -139,6 +162,17 @@ class Supervisor:
             os.close(output)
             os.close(words)
         program.returncode = self._status if self._status is not None else 1  # reaped here, not by subprocess
+
+    def _is_watched(self) -> bool:
+        """Wait until the container beside this one has the lock's file open; nothing has run that could claim so."""
+        watched = os.path.join(self._run, "watched")
+        end = time.monotonic() + WATCH_PATIENCE
+        while not os.path.exists(watched) and not self._stopped:
+            if time.monotonic() >= end:
+                self._said.take(refusal_unwatched())
+                return False
+            time.sleep(WATCH_PAUSE)
+        return not self._stopped
 
     def _start(self) -> "Tuple[subprocess.Popen[bytes], int, int]":
         """The program's process, its output, and what it tells us."""
@@ -365,6 +399,12 @@ def _silent_end(status: Optional[int], step: str) -> Tuple[str, str]:
             name = "signal %d" % number
         return "UserException", "the program was ended by %s in %s" % (name, step)
     code = os.WEXITSTATUS(status) if status is not None else 1
+    if code == UNHEARD:
+        return (
+            "UserException",
+            "the program closed a file descriptor that it has not opened, so that it could not be heard any more, "
+            "in %s: close only its own ones" % step,
+        )
     return (
         "UserException",
         "the program ended with status %d in %s, before save() had returned: something in it ends the process"
@@ -470,6 +510,15 @@ def refusal_of_python() -> Json:
     return {"reason": "PythonTooOld", "message": message, "traceback": []}
 
 
+def refusal_unwatched() -> Json:
+    """The failure of a pod whose other container does not come."""
+    message = (
+        "container modelberth-report was not there within %d seconds, so the program was not started" % WATCH_PATIENCE
+    )
+    sys.stderr.write(message + "\n")
+    return {"reason": "UploadFailed", "message": message, "traceback": []}
+
+
 def adopt_orphans() -> None:
     """Be the parent of the program's orphans also where we are not the container's first process."""
     with suppress(Exception):
@@ -573,6 +622,7 @@ class Program:
         config = read_json(os.path.join(root, "run", "config.json"))
         self._evaluation = os.path.join(os.path.abspath(root), "evaluation") if config.get("evaluation") else self._data
         self._fd = fd
+        self._pipe = os.fstat(fd)
         self._pid = os.getpid()
         self._step = ""
         self._failed = False
@@ -684,7 +734,8 @@ class Program:
     def _fail(self, refused: Refused) -> None:
         self._failed = True
         word = refused.word
-        sys.stderr.write("\n".join(word["traceback"] or [word["message"]]) + "\n")
+        with suppress(Exception):  # the program may have closed it, or put anything in its place
+            sys.stderr.write("\n".join(word["traceback"] or [word["message"]]) + "\n")
         self._tell(**word)
 
     def _begin(self, phase: str, step: str) -> None:
@@ -694,9 +745,18 @@ class Program:
     def _tell(self, **word: Any) -> None:
         if os.getpid() != self._pid:  # a fork of the program that came back here: it has no word in this
             os._exit(1)
+        if not self._is_heard():
+            os._exit(UNHEARD)
         data = (json.dumps(word) + "\n").encode()
         while data:
             data = data[os.write(self._fd, data) :]
+
+    def _is_heard(self) -> bool:
+        """Whether the descriptor still is the supervisor's pipe: a file of the program may have its number by now."""
+        try:
+            return os.path.samestat(os.fstat(self._fd), self._pipe)
+        except OSError:
+            return False
 
 
 def check_call(form: str, function: Any, arguments: List[str]) -> None:

@@ -16,6 +16,8 @@ home, of the harness itself, and of what the report sends besides the version.
 """
 CONFIG, PHASE, LOCK, LOADING, OUTCOME, LOG = "config.json", "phase.json", "lock", "loading.json", "outcome.json", "log"
 """Files in the folder `run`."""
+WATCHED = "watched"
+"""A file there, too: says that the report holds the lock's file, which the harness waits for."""
 _BLOCK = 1024 * 1024
 _LARGEST = 16 * 1024 * 1024
 
@@ -49,6 +51,22 @@ class PodFolder:
             os.close(fd)
             raise OSError(f"{name} is no file")
         return fd
+
+    def lock(self) -> int | None:
+        """The run's lock, as it is in its place now; None where it is gone."""
+        try:
+            return self.open(LOCK)
+        except OSError:
+            return None
+
+    def mark(self, name: str) -> None:
+        """Make an empty file in the folder `run`, if there is none.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        path = self.path(RUN, name)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644))
 
     def has(self, name: str) -> bool:
         """Whether there is such a file in the folder `run`."""

@@ -25,6 +25,8 @@ def tidy(folder: str) -> list[str]:
         A sentence for each thing that was removed, naming its path; compiled modules are not worth one.
     """
     base = os.path.realpath(folder)
+    with suppress(OSError):
+        os.chmod(base, 0o755)  # noqa: S103 - as every folder of a version
     refused: list[str] = []
     for parent, folders, files in os.walk(base):
         for name in [*folders, *files]:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import textwrap
 import threading
 import time
@@ -13,7 +14,7 @@ import pytest
 
 from modelberth.cli import pod
 from modelberth.cli.main import main
-from modelberth.cli.run_report import MAX_REPORT_BYTES, shortened
+from modelberth.cli.run_reporter import MAX_REPORT_BYTES, shortened
 from modelberth.content.layout import Layout
 from modelberth.content.tree import Tree
 from tests.unit.training.pod_folder import GOOD, PodFolder
@@ -34,13 +35,13 @@ def report(registry, tmp_path, monkeypatch):
     """Run the harness over a package and the report after it: gives the report and what the registry holds."""
     (tmp_path / "token").write_text(TOKEN)
     monkeypatch.setattr(pod, "TOKEN_FILE", str(tmp_path / "token"))
-    monkeypatch.setattr("modelberth.cli.run_report._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("modelberth.cli.run_reporter._PAUSE_SECONDS", 0.01)
     monkeypatch.setenv("MODELBERTH_REGISTRY_URL", registry.url)
     monkeypatch.setenv("MODELBERTH_NAMESPACE", "team")
     monkeypatch.setenv("MODELBERTH_RUN_CONFIG", json.dumps(RUN))
 
     def run(train=GOOD, *, before=lambda folder: None, at_once=False, code=0, **options):
-        folder = PodFolder(tmp_path / "modelberth", train, **options)
+        folder = PodFolder(tmp_path / "modelberth", train, watched=not at_once, **options)
         loading = {"phases": [{"name": "Loading", "startedAt": "2026-01-31T12:00:00Z", "seconds": 1.5, "bytes": 7}]}
         (folder.root / "run" / "loading.json").write_text(json.dumps(loading))
         process = folder.start(SECRET=str(tmp_path / "token"), MODELBERTH_ROOT=str(folder.root))
@@ -147,7 +148,7 @@ def test_a_model_that_is_no_version_is_kept_with_the_run(report, registry):
         ("open(b'model\\xff', 'w').write('m')", "not valid UTF-8"),
         ("open('con', 'w').write('m')", "con"),
         ("os.symlink('.', 'model')", "a link to a folder that it lies in"),
-        ("import shutil; shutil.rmtree(os.getcwd()); os.symlink('/', os.getcwd())", "no folder"),
+        ("import shutil; here = os.getcwd(); shutil.rmtree(here); os.symlink('/', here)", "no folder"),
     ],
 )
 def test_what_cannot_be_a_version_is_told_by_name(report, registry, save, says):
@@ -224,6 +225,19 @@ def test_a_lock_that_is_gone_before_we_come_is_a_death(report, trick):
     said = report(body(train=f"lock = os.environ['MODELBERTH_ROOT'] + '/run/lock'; {trick}"))
     assert said["reason"] in ({"", "Killed"} if "open(" in trick else {"Killed"})
     assert TOKEN not in json.dumps(said)
+
+
+def test_a_program_that_replaces_the_lock_first_of_all_is_too_late(report):
+    """It starts when we have the lock, whatever the order in which the containers began: its trick is a death."""
+    said = report("import os\nos.unlink('../run/lock'); open('../run/lock', 'w')\n" + body(), at_once=True)
+    assert (said["status"], said["reason"], said["output"]) == ("Failed", "Killed", None)
+
+
+def test_we_take_hold_before_anything_slow():
+    """What a pod imports before it says that it watches is small: neither TLS nor HTTP, nor what packs content."""
+    code = "import sys, modelberth.cli.main, modelberth.cli.run_report; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"ssl", "http.client", "modelberth.cli.run_reporter"}.isdisjoint(done.stdout.split())
 
 
 def test_compiled_modules_are_no_content(report, registry):

@@ -40,7 +40,13 @@ class PodFolder:
     """`/modelberth` of a pod, with a package and one row of data."""
 
     def __init__(
-        self, root: Path, train: str | None = GOOD, *, deadline: float | None = None, evaluation: bool = False
+        self,
+        root: Path,
+        train: str | None = GOOD,
+        *,
+        deadline: float | None = None,
+        evaluation: bool = False,
+        watched: bool = True,
     ):
         self.root = root
         for folder in ("bin", "run", "package", "data", "home", *(["evaluation"] if evaluation else [])):
@@ -55,6 +61,8 @@ class PodFolder:
         config["evaluation"] = {"folder": ""} if evaluation else None
         (root / "run" / "config.json").write_text(json.dumps(config))
         (root / "run" / "lock").touch()
+        if watched:
+            (root / "run" / "watched").touch()
         (root / "bin" / "harness.py").write_bytes(HARNESS.read_bytes())
 
     def start(self, python: str = sys.executable, **environment: str) -> subprocess.Popen:

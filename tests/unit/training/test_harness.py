@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,7 @@ def test_the_artifacts_directory_is_there(pod):
 def test_a_bad_package_is_refused_by_name(pod, train, says):
     """Whatever keeps Main's methods from being called is a BadPackage with the mend, before anything is trained."""
     ended = pod(train).run()
-    assert ended.code == 1
+    assert ended.code == 3
     assert ended.verdict == ("Failed", "BadPackage")
     assert says in ended.outcome["message"]
     assert ended.outcome["saved"] is False
@@ -165,7 +166,7 @@ def test_an_exception_is_told_from_the_programs_own_frames_on(pod):
 def test_an_end_before_the_end_is_a_failure_that_says_where(pod, code, says):
     """Exceptions, exits in the middle and crashes: the outcome is written whatever the program does to itself."""
     ended = pod(code).run()
-    assert ended.code == 1
+    assert ended.code == 3
     assert ended.verdict == ("Failed", "UserException")
     assert says in ended.outcome["message"]
 
@@ -474,6 +475,52 @@ def test_the_lock_is_held_until_the_outcome_is_written(pod):
     folder.wait(process)
 
 
+def test_no_program_starts_before_it_is_watched(pod):
+    """Until the container beside says that it has the lock's file open, nothing of the package runs."""
+    folder = pod(body(train="assert os.path.exists('../run/watched')"), watched=False)
+    process = folder.start()
+    wait_for(folder.root / "run" / "phase.json")
+    assert not (folder.package / "artifacts").exists()
+    (folder.root / "run" / "watched").touch()
+    assert folder.wait(process).verdict == ("Succeeded", "")
+
+
+def test_a_watch_that_never_comes_ends_the_run(pod):
+    """In bounded time, with words, and without a line of the package having run."""
+    folder = pod(body(train="pass"), watched=False)
+    shorten(folder, "WATCH_PATIENCE", 0.2)
+    ended = folder.run()
+    assert (ended.code, ended.verdict) == (3, ("Failed", "UploadFailed"))
+    assert "container modelberth-report was not there" in ended.outcome["message"]
+    assert b"so the program was not started" in ended.output
+    assert not (folder.package / "artifacts").exists()
+
+
+def test_who_is_told_to_end_while_it_waits_starts_nothing(pod):
+    """A pod that is deleted before its report has come ends at once."""
+    folder = pod(body(train="pass"), watched=False)
+    process = folder.start()
+    wait_for(folder.root / "run" / "phase.json")
+    while not caught(process.pid, signal.SIGTERM):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    ended = folder.wait(process)
+    assert ended.verdict == ("Failed", "Killed")
+    assert not (folder.package / "artifacts").exists()
+
+
+def wait_for(path):
+    """Until a file is there."""
+    while not path.exists():
+        time.sleep(0.01)
+
+
+def caught(pid, number):
+    """Whether a process has a handler for a signal."""
+    mask = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt"))
+    return int(mask.split()[1], 16) >> (number - 1) & 1
+
+
 def test_the_syntax_is_that_of_the_oldest_python_that_is_told_so():
     """Python 3.6 can read the file, so that it can say that it is too old."""
     ast.parse(HARNESS.read_text(), feature_version=(3, 6))
@@ -509,11 +556,11 @@ def pythons():
     found = {}
     places = [Path(path) for path in os.environ["PATH"].split(os.pathsep)]
     places += Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/*/bin")
-    for minor in (6, 7, 8, 9, 10, 12, 13, 14):
+    for version in ("2.7", "3.5", "3.6", "3.7", "3.8", "3.9", "3.10", "3.12", "3.13", "3.14"):
         for place in places:
-            path = shutil.which(f"python3.{minor}", path=str(place))
-            if path and f"3.{minor}" not in found and _answers(path, f"3.{minor}"):
-                found[f"3.{minor}"] = path
+            path = shutil.which(f"python{version}", path=str(place))
+            if path and version not in found and _answers(path, version):
+                found[version] = path
     return found
 
 
@@ -552,7 +599,7 @@ def test_a_python_that_is_too_old_is_told_so(pod, version):
     if version not in OTHERS:
         pytest.skip(f"no Python {version} on this machine")
     ended = pod().run(OTHERS[version])
-    assert ended.code == 1
+    assert ended.code == 3
     assert ended.verdict == ("Failed", "PythonTooOld")
     assert f"Python 3.9 or newer is needed, this is {version}" in ended.outcome["message"]
 

@@ -155,6 +155,11 @@ def _given_up(seen: Observed, pod: Object, state: PodState, now: datetime) -> Tr
         created = next(timestamps(dig(pod, "metadata", "creationTimestamp")), now)
         if now >= created + timedelta(seconds=template.start_deadline_seconds):
             return state.trouble
+    killed = pod_state.program_killed(pod)
+    patience = timedelta(seconds=template.start_deadline_seconds)
+    # Where it was killed before the harness could say that it had begun, our reporter waits for that word for ever.
+    if killed is not None and now >= killed + patience and not _is_beyond_loading(seen.progress):
+        return pod_state.failure(pod)
     started = pod_state.program_started(pod)
     if template.active_deadline_seconds is not None and started is not None:
         end = started + timedelta(seconds=template.active_deadline_seconds) + _DEADLINE_GRACE
@@ -164,6 +169,10 @@ def _given_up(seen: Observed, pod: Object, state: PodState, now: datetime) -> Tr
                 "the program ran longer than activeDeadlineSeconds; make it faster or raise the field",
             )
     return None
+
+
+def _is_beyond_loading(progress: LoaderProgress | None) -> bool:
+    return progress is not None and progress.phase not in {"", RunPhase.WAITING, RunPhase.LOADING}
 
 
 def _failed(seen: Observed, trouble: Trouble, now: datetime) -> Plan:

@@ -11,6 +11,7 @@ from modelberth.api.training_run import IMAGE_ID_LIMIT
 from modelberth.domain.objects import Object, condition, dig, is_deleting, timestamps
 from modelberth.domain.pods import Trouble, container_words, first_trouble
 from modelberth.domain.training import reasons
+from modelberth.training import HARNESS_EXITS
 
 _LOST_AFTER: Final = timedelta(seconds=60)
 _DISRUPTED_BY: Final = {
@@ -39,6 +40,8 @@ _STORAGE_EXCEEDED: Final = (
     "exceeded its local ephemeral storage limit",
 )
 """What the kubelet says where it evicts a pod for its own limits: of an emptyDir, of the pod, of a container."""
+_BY_SIGNAL: Final = 128
+"""From this exit code on the container was killed, at whatever moment."""
 _ENDED_WITHOUT_START: Final = frozenset({"StartError", "ContainerCannotRun"})
 
 
@@ -69,9 +72,9 @@ def read(pod: Object, *, now: datetime) -> PodState:
         return PodState(Stage.BROKEN)
     program, ours = _state(pod, names.TRAIN_CONTAINER), _state(pod, names.PREPARE_CONTAINER)
     if dig(program, "terminated") is not None:
-        return PodState(Stage.UPLOADING)
+        return PodState(Stage.UPLOADING, _unwatched(pod))
     if dig(program, "running") is not None:
-        return PodState(Stage.RUNNING)
+        return PodState(Stage.RUNNING, _unwatched(pod))
     if dig(ours, "running") is not None:
         return PodState(Stage.LOADING)
     return PodState(Stage.STARTING, None if dig(pod, "spec", "schedulingGates") else first_trouble([pod]))
@@ -80,6 +83,12 @@ def read(pod: Object, *, now: datetime) -> PodState:
 def program_started(pod: Object) -> datetime | None:
     """When the program's container began to run, if it still runs."""
     return next(timestamps(dig(_state(pod, names.TRAIN_CONTAINER), "running", "startedAt")), None)
+
+
+def program_killed(pod: Object) -> datetime | None:
+    """When the program's container was killed as a whole, if it was."""
+    ended = dig(_state(pod, names.TRAIN_CONTAINER), "terminated")
+    return next(timestamps(dig(ended, "finishedAt")), None) if int(dig(ended, "exitCode") or 0) >= _BY_SIGNAL else None
 
 
 def image_id(pod: Object | None) -> str:
@@ -181,17 +190,40 @@ def _failures(pod: Object) -> Iterator[Trouble]:
 def _cannot_start(pod: Object) -> Trouble | None:
     ended = dig(_state(pod, names.TRAIN_CONTAINER), "terminated")
     if dig(ended, "reason") not in _ENDED_WITHOUT_START:
-        return None
+        return _never_began(ended)
     words = str(dig(ended, "message") or "")
     if "python3" in words:
         return Trouble(reasons.NO_PYTHON, "image: there is no python3 in it; use an image with Python 3.9 or newer")
     return Trouble(reasons.CONTAINER_NOT_CREATED, container_words(ended) or "the program's container cannot start")
 
 
+def _never_began(ended: Object | None) -> Trouble | None:
+    """Whether the image's Python could not run the harness: our reporter would wait for its start for ever."""
+    code = int(dig(ended, "exitCode") or 0)
+    if ended is None or code in HARNESS_EXITS or code >= _BY_SIGNAL:
+        return None
+    words = container_words(ended) or "it said nothing"
+    if "SyntaxError" in words:
+        return Trouble(
+            reasons.PYTHON_TOO_OLD, f"image: its python3 is too old, use one with Python 3.9 or newer ({words})"
+        )
+    return Trouble(
+        reasons.CONTAINER_NOT_CREATED, f"image: its python3 ended with status {code} before the program began: {words}"
+    )
+
+
 def _is_lost(pod: Object, now: datetime) -> bool:
     """A pod that should have been gone for a while: its kubelet does not answer."""
     gone_by = next(timestamps(dig(pod, "metadata", "deletionTimestamp")), None)
     return gone_by is not None and now > gone_by + _LOST_AFTER
+
+
+def _unwatched(pod: Object) -> Trouble | None:
+    """What keeps our reporter from starting: the program waits for it, and ends without it."""
+    statuses = dig(pod, "status", "containerStatuses") or ()
+    ours = [status for status in statuses if status.get("name") == names.REPORT_CONTAINER]
+    is_waiting = dig(_state(pod, names.REPORT_CONTAINER), "waiting") is not None
+    return first_trouble([{**pod, "status": {"containerStatuses": ours}}]) if is_waiting else None
 
 
 def _is_unheard(pod: Object) -> bool:

@@ -17,6 +17,7 @@ POD_REFUSED: Final = "PodRefused"
 LOAD_FAILED: Final = "LoadFailed"
 UPLOAD_FAILED: Final = "UploadFailed"
 NO_PYTHON: Final = "NoPython"
+PYTHON_TOO_OLD: Final = "PythonTooOld"
 DEADLINE_EXCEEDED: Final = "DeadlineExceeded"
 BAD_PACKAGE: Final = "BadPackage"
 BAD_OUTPUT: Final = "BadOutput"
@@ -37,7 +38,7 @@ FINAL: Final = frozenset(
         BAD_PARAMETERS,
         DEADLINE_EXCEEDED,
         STORAGE_EXCEEDED,
-        "PythonTooOld",
+        PYTHON_TOO_OLD,
         NO_PYTHON,
         LOAD_FAILED,
         IMAGE_PULL_FAILED,

@@ -2,7 +2,9 @@
 
 import pytest
 
+from modelberth.domain.rollouts import LoaderProgress
 from modelberth.domain.training import attempt
+from modelberth.training import HARNESS_EXITS, harness
 from tests.unit.domain.builders import NOW, at
 from tests.unit.domain.training.builders import ended
 from tests.unit.domain.training.test_attempt import DONE, RUNNING, decide, told, with_pod
@@ -95,6 +97,49 @@ def test_no_python_is_told_at_once():
     assert plan.delete == (its_pod,)
 
 
+@pytest.mark.parametrize(
+    ("code", "words", "reason", "says"),
+    [
+        (1, "  File 'harness.py', line 50\nSyntaxError: Non-ASCII character", "PythonTooOld", "Python 3.9 or newer"),
+        (1, "ModuleNotFoundError: No module named 'fcntl'", "ContainerNotCreated", "No module named 'fcntl'"),
+        (127, "python3: error while loading shared libraries", "ContainerNotCreated", "status 127"),
+        (2, "", "ContainerNotCreated", "it said nothing"),
+    ],
+)
+def test_a_python_that_cannot_run_the_harness_is_told_at_once(code, words, reason, says):
+    """Nobody has held the lock, so our reporter waits for ever: the container's own words say why."""
+    run, its_pod = with_pod(prepare=DONE, train=ended(code, "Error", words), report=RUNNING)
+    plan = decide(run, pod=its_pod)
+    assert plan.ending.reason == reason
+    assert says in plan.ending.message
+    assert plan.delete == (its_pod,)
+
+
+@pytest.mark.parametrize("code", sorted(HARNESS_EXITS | {128 + 9}))
+def test_a_harness_that_has_begun_is_reported_by_ours(code):
+    """What it leaves is still sent, and the record tells; also of one that was killed with its whole container."""
+    run, its_pod = with_pod(prepare=DONE, train=ended(code), report=RUNNING)
+    plan = decide(run, pod=its_pod)
+    assert (plan.ending, plan.changes["phase"], plan.delete) == (None, "Uploading", ())
+
+
+def test_the_statuses_are_the_harness_own():
+    """The harness can import nothing of ours, so they are written twice."""
+    assert {harness.SUCCEEDED, harness.FAILED, harness.DIED} == HARNESS_EXITS
+
+
+@pytest.mark.parametrize(
+    ("phase", "is_over"), [(None, True), ("Loading", True), ("Training", False), ("Uploading", False)]
+)
+def test_a_program_that_was_killed_before_it_began_is_waited_for_in_bounds(phase, is_over):
+    """Where the registry heard of its start, our reporter sends what it left; else nothing will ever come."""
+    run, its_pod = with_pod(prepare=DONE, train=ended(137, "OOMKilled"), report=RUNNING)
+    its_pod["status"]["containerStatuses"][0]["state"]["terminated"]["finishedAt"] = at(-601)
+    progress = None if phase is None else LoaderProgress(0, 0, 0.0, phase=phase)
+    plan = decide(run, pod=its_pod, progress=progress)
+    assert (plan.ending.reason if plan.ending else None) == ("OutOfMemory" if is_over else None)
+
+
 @pytest.mark.parametrize("program", [RUNNING, {"waiting": {"reason": "ImagePullBackOff"}}])
 def test_a_program_that_nobody_listens_to_is_given_up(program):
     """Without our reporter nothing will be heard of it: the pod goes at once, and another one takes its place."""
@@ -110,3 +155,23 @@ def test_what_the_reporter_told_before_it_ended_counts():
     """Its record is the attempt's, though the program still runs."""
     run, its_pod = with_pod(prepare=DONE, train=RUNNING, report=DONE)
     assert decide(run, pod=its_pod, record=told(reason="BadPackage")).ending.reason == "BadPackage"
+
+
+@pytest.mark.parametrize("program", [RUNNING, ended(harness.FAILED)])
+def test_a_reporter_that_cannot_start_is_told_and_given_up_in_time(program):
+    """The program waits for it, and ends without it: whatever the kubelet says is shown, and in the end the reason."""
+    refused = {"waiting": {"reason": "CreateContainerError", "message": "no room for it"}}
+    run, its_pod = with_pod(prepare=DONE, train=program, report=refused)
+    verdict = decide(run, pod=its_pod).verdict
+    assert (verdict.reason, verdict.message) == ("ContainerNotCreated", "container modelberth-report: no room for it")
+    its_pod["metadata"]["creationTimestamp"] = at(-601)
+    plan = decide(run, pod=its_pod)
+    assert plan.ending.reason == "ContainerNotCreated"
+    assert plan.delete == (its_pod,)
+
+
+def test_a_reporter_that_is_about_to_start_is_no_trouble():
+    """However long the loading took before."""
+    run, its_pod = with_pod(prepare=DONE, train=RUNNING, report={"waiting": {"reason": "PodInitializing"}})
+    its_pod["metadata"]["creationTimestamp"] = at(-9000)
+    assert decide(run, pod=its_pod).verdict.reason == "Training"
