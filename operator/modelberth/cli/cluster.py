@@ -72,12 +72,23 @@ class Cluster:
             raise
 
     def list(self, resource: Resource, namespace: str) -> list[Object]:
-        """All objects of a kind in a namespace, by name."""
+        """All objects of a kind in a namespace, by name.
+
+        Raises:
+            CommandError: the cluster does not know the kind.
+        """
         items: list[Object] = []
         token = ""
         while True:
             query = urlencode({"limit": 500, **({"continue": token} if token else {})})
-            answer = self._call("GET", f"{resource.path(namespace)}?{query}")
+            try:
+                answer = self._call("GET", f"{resource.path(namespace)}?{query}")
+            except HttpFailure as error:
+                if error.status != 404:
+                    raise
+                raise CommandError(
+                    f"this cluster knows no {resource.plural}: is Modelberth installed in it, and is it the right one?"
+                ) from None
             items += answer["items"]
             token = (answer.get("metadata") or {}).get("continue") or ""
             if not token:
@@ -132,7 +143,13 @@ class Cluster:
                     self.connection.refresh()
                 return attempt()
 
-        answer: Object = json.loads(self._patience.run(attempt_with_fresh_credentials))
+        try:
+            answer: Object = json.loads(self._patience.run(attempt_with_fresh_credentials))
+        except HttpFailure as error:
+            if error.status != 401:
+                raise
+            words = "the API server does not accept the kubeconfig's credentials: log in again, or choose a --context"
+            raise CommandError(f"{words} ({error})") from None
         return answer
 
 

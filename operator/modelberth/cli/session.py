@@ -146,7 +146,16 @@ def _registry(cluster: Cluster, place: Place, namespace: str, session: str) -> I
 
         home = place.registry_namespace or os.environ.get("MODELBERTH_REGISTRY_NAMESPACE") or DEFAULT_REGISTRY_NAMESPACE
         proxied = f"{cluster.connection.server}/api/v1/namespaces/{home}/services/{SERVICE}/proxy"
-        yield Access(RegistryClient(cluster.http, proxied, namespace, credentials=credentials, patience=patience), http)
+        client = RegistryClient(cluster.http, proxied, namespace, credentials=credentials, patience=patience)
+        try:
+            yield Access(client, http)
+        except HttpFailure as error:
+            if error.status == 404 and error.code == "NotFound" and error.reason.startswith("services "):
+                raise CommandError(
+                    f"there is no registry in namespace {home} ({error.reason}): "
+                    "say with --registry-namespace where Modelberth is installed"
+                ) from None
+            raise
 
 
 def _trust(cluster: Cluster, place: Place, namespace: str) -> ssl.SSLContext:

@@ -65,6 +65,8 @@ class Address:
         namespace, slash, name = place.rpartition("/")
         if slash and not _NAME.fullmatch(namespace):
             raise _error(text, "the namespace is not a lower-case DNS label")
+        if not name:
+            raise _error(text, "the name is missing")
         if not _NAME.fullmatch(name):
             raise _error(text, "the name is not a lower-case DNS label")
         if at and colon:

@@ -60,7 +60,14 @@ def load_connection(
         connection = in_cluster_connection(environment)
         if connection is not None:
             return connection
+    if not config.files:
+        raise ConfigurationError(_nothing_there(environment.get("KUBECONFIG")))
     return config.connection(context)
+
+
+def _nothing_there(listed: str | None) -> str:
+    looked = f"KUBECONFIG is {listed}, where no file is" if listed else "there is no ~/.kube/config"
+    return f"no kubeconfig: {looked}; set KUBECONFIG to the file that leads to your cluster, as for kubectl"
 
 
 def _paths(kubeconfig: str | os.PathLike[str] | None, environment: Mapping[str, str]) -> list[Path]:
@@ -158,9 +165,9 @@ class _Config:
         )
 
     def _context(self, name: str) -> _Entry:
-        files = ", ".join(str(path) for path in self.files) or "no kubeconfig file"
+        files = ", ".join(str(path) for path in self.files)
         if not name:
-            raise ConfigurationError(f"no current context in {files}: set KUBECONFIG, or name a context")
+            raise ConfigurationError(f"no current context in {files}: name one with `kubectl config use-context NAME`")
         if name not in self.contexts:
             known = ", ".join(sorted(self.contexts)) or "none"
             raise ConfigurationError(f"context {name} is not in {files}; there: {known}")

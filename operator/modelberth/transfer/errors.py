@@ -15,7 +15,7 @@ class Unreachable(TransferError):  # noqa: N818 (a condition that may pass)
 
 
 class HttpFailure(TransferError):  # noqa: N818 (the other side's answer)
-    """An answer of 400 or more.
+    """An answer of 400 or more, in the other side's own words; only where it gave none, with the URL that was asked.
 
     Attributes:
         status: the HTTP status.
@@ -27,8 +27,8 @@ class HttpFailure(TransferError):  # noqa: N818 (the other side's answer)
     def __init__(
         self, where: str, status: int, *, code: str = "", reason: str = "", retry_after: float | None = None
     ) -> None:
-        words = ": ".join(part for part in (code, reason) if part)
-        super().__init__(f"{where}: HTTP {status}" + (f" {words}" if words else ""))
+        answer = f"HTTP {status} {code}".rstrip()
+        super().__init__(f"{reason.rstrip('.')} ({answer})" if reason else f"{where}: {answer}")
         self.status = status
         self.code = code
         self.reason = reason

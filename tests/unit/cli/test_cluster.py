@@ -7,6 +7,7 @@ from modelberth.cli.errors import CommandError
 from modelberth.runtime.connection import Connection
 from modelberth.runtime.credentials import CredentialsError, StaticCredentials
 from modelberth.runtime.resources import MODEL_ARTIFACTS
+from tests.unit.cli.fake_cluster import PROXY
 
 
 class Expired(StaticCredentials):
@@ -23,3 +24,32 @@ def test_a_plugin_that_fails_after_a_401_is_told_in_a_sentence(cluster):
         pytest.raises(CommandError, match=r"users\[me\]\.exec: login ended with status 3: no network"),
     ):
         opened.get(MODEL_ARTIFACTS, "ns", "mnist")
+
+
+def test_credentials_that_are_not_taken(cluster, run):
+    """Are told with what to do, not as a bare 401."""
+    cluster.token = "another"
+    code, _, err = run("get")
+    assert code == 1
+    assert "does not accept the kubeconfig's credentials: log in again" in err
+
+
+def test_a_cluster_that_does_not_know_the_kinds(cluster, run):
+    """Is one without Modelberth."""
+    cluster.refusals["GET", "/modelartifacts"] = (404, "NotFound", "the server could not find the requested resource")
+    code, _, err = run("get")
+    assert (code, err) == (
+        1,
+        "modelberth get: this cluster knows no modelartifacts: is Modelberth installed in it, and is it the right one?\n",
+    )
+
+
+def test_a_registry_that_is_not_where_it_is_looked_for(cluster, run, monkeypatch):
+    """The API server knows no such Service: the message has the option that says where it is."""
+    refusal = (404, {"kind": "Status", "reason": "NotFound", "message": 'services "modelberth-registry" not found'})
+    monkeypatch.setattr("tests.unit.cli.fake_cluster._Handler._proxy", lambda handler, _: handler._answer(*refusal))
+    code, _, err = run("history", "digits:production")
+    assert code == 1
+    assert "there is no registry in namespace modelberth" in err
+    assert "--registry-namespace" in err
+    assert PROXY not in err
