@@ -69,7 +69,7 @@ def alias_address(text: str) -> Address:
     """An address that names an alias."""
     parsed = address(text)
     if parsed.alias is None:
-        raise argparse.ArgumentTypeError(f"{text}: write MODEL:ALIAS, such as digits:production")
+        raise argparse.ArgumentTypeError(f"{text}: no alias: write MODEL:ALIAS, such as digits:production")
     if parsed.folder is not None:
         raise argparse.ArgumentTypeError(f"{text}: an alias stands for a whole version: leave #{parsed.folder} away")
     return parsed
@@ -79,8 +79,10 @@ def version_name(text: str) -> str:
     """The name of a ModelVersion."""
     try:
         split_object_name(text)
-    except FormatError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    except FormatError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: write the whole name of the version's object, such as mnist-v4 (modelberth get shows it)"
+        ) from None
     return text
 
 

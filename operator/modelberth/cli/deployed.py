@@ -6,6 +6,7 @@ import json
 from modelberth.cli.arguments import alias_address
 from modelberth.cli.questions import Answer, add_question, asking, short_digest, span_text
 from modelberth.cli.tables import table
+from modelberth.cli.times import time_text
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _sentence(found: Answer) -> str:
-    answered, asked, at = found["answered"], found["asked"], found["at"]
+    answered, asked, at = found["answered"], found["asked"], time_text(found["at"])
     when = f" at {at}" if at else ""
     if answered is None:
         wish = f"; {asked['version']} was asked for" if asked else ""

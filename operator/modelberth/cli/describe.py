@@ -18,6 +18,7 @@ from modelberth.cli.questions import (
     subject,
     warnings_of,
 )
+from modelberth.cli.times import time_text
 
 _INDENT = 14
 _LIBRARIES = 12
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _lines(known: Answer, libraries: str | None) -> Iterator[str]:
     state = "" if known["committed"] else "   (its content is not in the store)"
     yield f"{known['name']}   {known['digest']}{state}"
-    yield from _field("made", [f"{known['createdAt']} by {known['createdBy']}"])
+    yield from _field("made", [f"{time_text(known['createdAt'])} by {known['createdBy']}"])
     yield from _field("description", [known["description"]])
     yield from _field("format", [known["format"]])
     yield from _field("labels", _pairs(known["labels"]))
@@ -90,7 +91,8 @@ def _run(made_by: Mapping[str, Any] | None) -> list[str]:
         return [f"{made_by['name'] or made_by['uri']}   (declared)"]
     pipeline = f" of pipeline {made_by['pipeline']}" if made_by["pipeline"] else ""
     who = f"{made_by['trigger']}, by {made_by['createdBy']}" if made_by["createdBy"] else made_by["trigger"]
-    return [f"{made_by['name']}{pipeline}   ({who})", f"{made_by['startedAt']} – {made_by['finishedAt']}"]
+    started, ended = time_text(made_by["startedAt"]), time_text(made_by["finishedAt"])
+    return [f"{made_by['name']}{pipeline}   ({who})", f"{started} – {ended}"]
 
 
 def _code(code: Mapping[str, Any]) -> str:

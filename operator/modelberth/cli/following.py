@@ -83,6 +83,12 @@ def state_line(run: Mapping[str, Any]) -> str:
     return " ".join(words) + (f": {why}" if why and (phase in ENDED or _says_more(run)) else "")
 
 
+def ending_line(record: Mapping[str, Any]) -> str:
+    """How a run ended, in the same line, from its record."""
+    why = ": ".join(part for part in (record["reason"], record["message"]) if part)
+    return " ".join(filter(None, (record["status"], record["version"]))) + (f": {why}" if why else "")
+
+
 def is_held_up(run: Mapping[str, Any]) -> bool:
     """Whether something keeps a run that has not ended from going on."""
     return not has_ended(run) and _says_more(run) and _ready(run).get("reason") not in _ON_ITS_WAY

@@ -1,6 +1,7 @@
-"""Show what there is: without NAME the artifacts, datasets and models of the namespace; with the name of an artifact
-or a dataset its versions, drafts included, and its aliases; with the name of a registered model its aliases. With
---zip the version that NAME stands for goes into a zip file.
+"""Show what there is. Without ADDRESS: the artifacts, datasets and registered models of the namespace. With the name of
+an artifact or a dataset: its versions (drafts, which have no object, included) and its aliases. With the name of a
+registered model: its aliases. With more than a name, such as handwriting:v1 or handwriting:best: only that version or
+alias. With --zip the version that ADDRESS stands for goes into a zip file.
 """
 
 import argparse
@@ -10,16 +11,20 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from modelberth.cli.arguments import add_family, add_place, family_of
+from modelberth.cli.arguments import add_family, add_place, address, family_of
 from modelberth.cli.cluster import Cluster
 from modelberth.cli.display import size
 from modelberth.cli.errors import CommandError, UsageError
+from modelberth.cli.matching import matching
+from modelberth.cli.questions import number, short_digest
 from modelberth.cli.session import Place, session_access
 from modelberth.cli.tables import table
+from modelberth.cli.times import time_text
 from modelberth.cli.zipping import save_zip
-from modelberth.content.addresses import Address
+from modelberth.content.addresses import LATEST
 from modelberth.content.collections import Collection, CollectionFamily
-from modelberth.content.versions import object_name
+from modelberth.content.errors import FormatError
+from modelberth.content.versions import object_name, split_object_name
 from modelberth.domain.objects import dig
 from modelberth.runtime.families import FAMILIES, FAMILY_OF, ContentFamily
 from modelberth.runtime.resources import REGISTERED_MODELS, Object, Resource
@@ -33,34 +38,41 @@ _KEYS: Mapping[CollectionFamily, tuple[str, str]] = {
     "datasets": ("datasetVersions", "datasetAliases"),
 }
 """Under which the JSON has a collection's versions and its aliases."""
+_DESCRIBED: Mapping[CollectionFamily, str] = {"models": "metrics", "datasets": "labels"}
+"""The field of a version's spec that tells it from the others; of drafts it is not shown."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("name", metavar="NAME", nargs="?", help="with --zip the address of a version")
+    parser.add_argument(
+        "address", metavar="ADDRESS", nargs="?", type=address, help="such as handwriting, handwriting:v1, digits"
+    )
     parser.add_argument(
         "--zip", metavar="FILE", help="write the version into a zip file instead of showing what there is"
     )
-    parser.add_argument("-o", "--output", choices=("json",), help="print JSON instead of a table")
+    parser.add_argument(
+        "-o", "--output", choices=("json",), help="print JSON instead of a table, with whole digests and messages"
+    )
     add_family(parser)
     add_place(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the tables, or their rows as JSON."""
-    place = Place.of(arguments)
+    place, about, family = Place.of(arguments), arguments.address, family_of(arguments)
+    if arguments.zip is not None and about is None:
+        raise UsageError("--zip: say which version, such as housing-price:1.1")
+    if arguments.zip is None and about is not None and about.folder is not None:
+        raise UsageError(f"{about}: only --zip takes a folder: leave #{about.folder} away")
     with place.connect() as cluster:
-        namespace = place.namespace or cluster.namespace
+        namespace = (about.namespace if about else None) or place.namespace or cluster.namespace
         if arguments.zip is not None:
-            if arguments.name is None:
-                raise UsageError("--zip: say which version, such as housing-price:1.1")
-            address = Address.parse(arguments.name)
-            print(f"{arguments.zip} {save_zip(cluster, place, address, arguments.zip, family=family_of(arguments))}")
+            print(f"{arguments.zip} {save_zip(cluster, place, about, arguments.zip, family=family)}")
             return 0
-        if arguments.name is None:
-            found = _all(cluster, namespace, family_of(arguments))
+        if about is None:
+            found = _all(cluster, namespace, family)
         else:
-            found = _named(cluster, place, namespace, arguments.name, family_of(arguments))
+            found = matching(about, _named(cluster, place, namespace, about.name, family))
     if arguments.output == "json":
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return 0
@@ -80,6 +92,10 @@ def _as_table(rows: list[Row]) -> str:
 def _cell(value: Any, name: str) -> str:
     if isinstance(value, list):
         return ",".join(str(item) for item in value)
+    if isinstance(value, dict):
+        return ",".join(f"{key}={number(x) if isinstance(x, float) else x}" for key, x in sorted(value.items()))
+    if name == "digest":
+        return short_digest(str(value))
     if name == "size" and isinstance(value, int):
         return size(value)
     return "" if value is None else str(value)
@@ -148,8 +164,16 @@ def _named(
         found["modelAliases"] = _aliases(model)
     if not is_known and not any(found.values()):
         kinds = [*(family.collections.kind for family in holders), *([] if only else [REGISTERED_MODELS.kind])]
-        raise CommandError(f"there is no {' and no '.join(kinds)} {name} in namespace {namespace}")
+        raise CommandError(f"there is no {' and no '.join(kinds)} {name} in namespace {namespace}{_meant(name)}")
     return found
+
+
+def _meant(name: str) -> str:
+    """A word for who wrote a version's object name."""
+    try:
+        return "; is {}:{} meant?".format(*split_object_name(name))
+    except FormatError:
+        return ""
 
 
 def _versions(
@@ -163,22 +187,34 @@ def _versions(
         for item in _listed(cluster, namespace, family, family.versions)
         if dig(item, "spec", collection.field) == collection.name
     }
-    aliases: dict[str, list[str]] = {}
-    for row in _aliases(holder) if holder else []:
-        aliases.setdefault(str(row["current"] or row["desired"]), []).append(str(row["alias"]))
+    aliases = _aliases_by_version(holder)
+    described = _DESCRIBED[collection.family]
     return [
         {
             "version": object_name(collection.name, number),
             "state": _state(records.get(number), objects.get(number)),
             "digest": str(dig(records.get(number), "digest") or dig(objects.get(number), "status", "digest") or ""),
             "size": dig(objects.get(number), "status", "sizeBytes"),
-            "created": dig(records.get(number), "createdAt")
-            or dig(objects.get(number), "metadata", "creationTimestamp"),
+            "created": time_text(
+                dig(records.get(number), "createdAt") or dig(objects.get(number), "metadata", "creationTimestamp")
+            ),
             "by": dig(records.get(number), "createdBy"),
             "aliases": aliases.get(object_name(collection.name, number), []),
+            described: dict(dig(objects.get(number), "spec", described) or {}),
         }
         for number in [*records, *(number for number in objects if number not in records)]
     ]
+
+
+def _aliases_by_version(holder: Object | None) -> dict[str, list[str]]:
+    """Which aliases stand for a version, by its object's name; `latest` included."""
+    found: dict[str, list[str]] = {}
+    for row in _aliases(holder) if holder else []:
+        found.setdefault(str(row["current"] or row["desired"]), []).append(str(row["alias"]))
+    newest = dig(holder, "status", "latestVersion")
+    if newest:
+        found.setdefault(str(newest), []).append(LATEST)
+    return found
 
 
 def _records(cluster: Cluster, place: Place, namespace: str, collection: Collection) -> Sequence[Mapping[str, Any]]:

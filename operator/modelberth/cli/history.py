@@ -6,6 +6,7 @@ import json
 from modelberth.cli.arguments import add_place, alias_address
 from modelberth.cli.session import Place, session_access
 from modelberth.cli.tables import table
+from modelberth.cli.times import time_text
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(list(entries), indent=2, ensure_ascii=False))
     elif entries:
         columns = ("sequence", "at", "event", "version", "previous", "movedBy")
-        rows = [[str(entry.get(column) or "") for column in columns] for entry in entries]
+        shown = [{**entry, "at": time_text(entry.get("at"))} for entry in entries]
+        rows = [[str(entry.get(column) or "") for column in columns] for entry in shown]
         print(table(["SEQ", "AT", "EVENT", "VERSION", "PREVIOUS", "BY"], rows))
     else:
         print(f"nothing is recorded for {address}")

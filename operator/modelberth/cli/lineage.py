@@ -6,8 +6,9 @@ What a run's record or an alias' history says is `recorded`; what a version only
 
 import argparse
 import json
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelberth.cli.arguments import add_place, positive
@@ -18,15 +19,15 @@ from modelberth.cli.questions import (
     asking,
     family_query,
     short_digest,
-    short_time,
     span_text,
     subject,
     warnings_of,
 )
 from modelberth.cli.tables import table
+from modelberth.cli.times import time_text
 from modelberth.lineage.dot import dot
 from modelberth.lineage.picture import Arrow, Box, Picture
-from modelberth.lineage.svg import svg
+from modelberth.lineage.svg import shortened, svg
 
 _WORDS: Mapping[str, str] = {
     "datasetversion": "data",
@@ -36,6 +37,10 @@ _WORDS: Mapping[str, str] = {
     "environment": "in",
     "outside": "",
 }
+
+_LONGEST = 56
+"""Characters of a name in the table: the names of an image with its digest and of a commit go on and on."""
+_DIGEST = re.compile("sha256:[0-9a-f]{64}")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -69,39 +74,63 @@ def run(arguments: argparse.Namespace) -> int:
         case "svg":
             print(svg(_picture(graph)), end="")
         case _:
-            print(_as_table(graph))
-    for warning in warnings_of(
-        graph, f"--depth {arguments.depth} cuts here; leave it out for all" if arguments.depth else ""
-    ):
+            print(_as_table(graph, arguments.direction))
+            if _is_shortened(graph):
+                print("long names are shortened: -o json has them whole", file=sys.stderr)
+    cut = f"--depth {arguments.depth} cuts here; leave it out for all"
+    for warning in warnings_of(graph, cut if arguments.depth else "ask for less with --up, --down or --depth N"):
         print(warning, file=sys.stderr)
     return 0
 
 
-def _as_table(graph: Answer) -> str:
+def _as_table(graph: Answer, direction: str | None) -> str:
     nodes = {node["id"]: node for node in graph["nodes"]}
     root = nodes[graph["root"]]
     known = " ".join(text for text in (short_digest(root["digest"]), _when_and_who(root)) if text)
     title = f"{_name(root)}   {known}".rstrip()
     if not graph["edges"]:
-        return f"{title}\nnothing is known above or below it"
+        return f"{title}\n{_NOTHING[direction]}"
     rows = []
     for edge in graph["edges"]:
         source, target = nodes[edge["source"]], nodes[edge["target"]]
         step = max(source["distance"], target["distance"], key=abs)
         says = "recorded" if edge["recorded"] else "declared"
-        when = ", ".join(map(span_text, edge["intervals"]))
-        rows.append((step, [f"{step:+d}", _name(target), edge["relation"], _name(source), says, when]))
+        row = [f"{step:+d}", _name(target), edge["relation"], _name(source), says, _when(edge["intervals"])]
+        rows.append((step, row))
     rows.sort(key=lambda row: row[0])
     return f"{title}\n\n" + table(["STEP", "WHAT", "WAS", "OF", "SAYS", "WHEN"], [row for _, row in rows])
 
 
+_NOTHING: Mapping[str | None, str] = {
+    "up": "nothing is known that it was made of: no run made it, and nobody declared data, parents, code or image",
+    "down": "nothing is known that was made of it: no run and no version names it, and no alias has answered with it",
+    None: "nothing is known that it was made of, or that was made of it: no run, no version and no alias names it",
+}
+
+
+def _when(intervals: Sequence[Mapping[str, Any]]) -> str:
+    """The last time in which an alias answered with a version, and how many there were before."""
+    earlier = f", and {len(intervals) - 1} earlier" if len(intervals) > 1 else ""
+    return span_text(intervals[-1]) + earlier if intervals else ""
+
+
+def _is_shortened(graph: Answer) -> bool:
+    """Whether the table does not have everything."""
+    has_long = any(_short(node["name"]) != node["name"] for node in graph["nodes"])
+    return has_long or any(len(edge["intervals"]) > 1 for edge in graph["edges"])
+
+
+def _short(name: str) -> str:
+    return shortened(_DIGEST.sub(lambda found: short_digest(found[0]), name), _LONGEST)
+
+
 def _when_and_who(node: Mapping[str, Any]) -> str:
-    return " ".join(text for text in (short_time(node["at"]), f"by {node['by']}" if node["by"] else "") if text)
+    return " ".join(text for text in (time_text(node["at"]), f"by {node['by']}" if node["by"] else "") if text)
 
 
 def _name(node: Mapping[str, Any]) -> str:
     status = f" ({node['reason'] or node['status']})" if node["status"] not in ("", "Succeeded") else ""
-    return f"{_word(node)} {node['name']}{status}".strip()
+    return f"{_word(node)} {_short(node['name'])}{status}".strip()
 
 
 def _word(node: Mapping[str, Any]) -> str:
@@ -115,9 +144,7 @@ def _picture(graph: Answer) -> Picture:
             id=node["id"],
             title=node["name"],
             subtitle=" ".join(
-                text
-                for text in (_WORDS.get(node["kind"], node["kind"]), node["status"], short_time(node["at"]))
-                if text
+                text for text in (_WORDS.get(node["kind"], node["kind"]), node["status"], time_text(node["at"])) if text
             ),
             kind=node["kind"],
             is_root=node["id"] == graph["root"],

@@ -13,7 +13,7 @@ import sys
 from modelberth.cli.arguments import add_place, add_workers
 from modelberth.cli.describing import add_description, description_of
 from modelberth.cli.display import showing, size
-from modelberth.cli.pushing import PushOutcome, PushRequest, push
+from modelberth.cli.pushing import PushOutcome, PushRequest, not_taken_words, push
 from modelberth.cli.session import Place
 from modelberth.content.collections import artifact, dataset
 from modelberth.transfer.progress import Progress
@@ -61,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
         outcome = push(request, Place.of(arguments), workers=arguments.workers, progress=progress, tell=told.append)
     for sentence in told:
         print(sentence, file=sys.stderr)
+    if warning := not_taken_words(outcome):
+        print(f"warning: {warning}", file=sys.stderr)
     print(_sent(outcome), file=sys.stderr)
     if arguments.output:
         print(_manifests(outcome, arguments.output), end="")

@@ -4,8 +4,8 @@ Order matters. The folder is hashed first, so that the version that the content 
 the object comes last, so that it never names content that is not there.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelberth.api import names
@@ -64,6 +64,8 @@ class PushOutcome:
         size_bytes: the size of the folder's files.
         manifest: the version's object, as it was or would be applied.
         collection_manifest: the ModelArtifact or Dataset to go with it; None when there is one.
+        not_taken: the fields of the request's description that the version, which was there before and never changes,
+            has otherwise or not at all.
     """
 
     namespace: str
@@ -74,6 +76,7 @@ class PushOutcome:
     size_bytes: int
     manifest: Object
     collection_manifest: Object | None
+    not_taken: Sequence[str] = ()
 
 
 def push(
@@ -118,8 +121,9 @@ def push(
             collection_manifest=None if holder else _collection_manifest(request, namespace, versioning),
         )
         if request.declare:
-            _declare(cluster, outcome, request, tell)
-        return outcome
+            return replace(outcome, not_taken=_declare(cluster, outcome, request, tell))
+        existing = None if reserved.created else _seen(cluster, collection, namespace, name)
+        return replace(outcome, not_taken=_differing(existing, outcome) if existing else ())
 
 
 def _check(request: PushRequest) -> None:
@@ -175,8 +179,21 @@ def _reserve(access: Access, request: PushRequest, versioning: str, folder: Fold
     )
 
 
-def _declare(cluster: Cluster, outcome: PushOutcome, request: PushRequest, tell: Callable[[str], None]) -> None:
-    """Make the objects that are not there yet, and move the alias."""
+def _seen(cluster: Cluster, collection: Collection, namespace: str, name: str) -> Object | None:
+    """A version's object; None where there is none, or the user may not see it."""
+    try:
+        return cluster.get(FAMILY_OF[collection.family].versions, namespace, name)
+    except HttpFailure as error:
+        if error.status == 403:
+            return None
+        raise
+
+
+def _declare(
+    cluster: Cluster, outcome: PushOutcome, request: PushRequest, tell: Callable[[str], None]
+) -> Sequence[str]:
+    """Make the objects that are not there yet, and move the alias; returns the fields that a version has otherwise."""
+    not_taken: Sequence[str] = ()
     owner, family = request.collection.name, FAMILY_OF[request.collection.family]
     name = str(outcome.manifest["metadata"]["name"])
     if outcome.collection_manifest is not None and _create(cluster, family.collections, outcome.collection_manifest):
@@ -184,11 +201,13 @@ def _declare(cluster: Cluster, outcome: PushOutcome, request: PushRequest, tell:
     if _create(cluster, family.versions, outcome.manifest):
         tell(f"{family.versions.kind.lower()}/{name} created")
     else:
-        _compare(cluster.get(family.versions, outcome.namespace, name), outcome, tell)
+        not_taken = _compare(cluster.get(family.versions, outcome.namespace, name), outcome)
+        tell(f"{family.versions.kind.lower()}/{name} is there already")
     if request.alias is not None:
         patch = {"spec": {"aliases": {request.alias: {"version": name}}}}
         cluster.merge(family.collections, outcome.namespace, owner, patch)
         tell(f"alias {owner}:{request.alias} asks for {name}")
+    return not_taken
 
 
 def _create(cluster: Cluster, resource: Resource, manifest: Object) -> bool:
@@ -202,20 +221,31 @@ def _create(cluster: Cluster, resource: Resource, manifest: Object) -> bool:
     return True
 
 
-def _compare(existing: Object | None, outcome: PushOutcome, tell: Callable[[str], None]) -> None:
-    """Look at the version that is there: it must mean this content; what is said about it stays as it is."""
+def _compare(existing: Object | None, outcome: PushOutcome) -> Sequence[str]:
+    """Look at the version that is there: it must mean this content; the fields that it has otherwise."""
     kind, name = outcome.manifest["kind"], outcome.manifest["metadata"]["name"]
     if existing is None:
         raise CommandError(f"{kind} {name} was deleted during the push: push again")
     digest = dig(existing, "spec", "digest") or dig(existing, "status", "digest")
     if digest not in (None, outcome.digest):
         raise CommandError(f"{kind} {name} exists with the digest {digest}; this content is {outcome.digest}")
+    return _differing(existing, outcome)
+
+
+def _differing(existing: Object, outcome: PushOutcome) -> Sequence[str]:
     said = {key: value for key, value in outcome.manifest["spec"].items() if key not in _IDENTITY}
-    differing = sorted(key for key, value in said.items() if existing["spec"].get(key) != value)
-    if differing:
-        tell(f"{kind.lower()}/{name} exists and is immutable: {', '.join(differing)} stay as they were")
-    else:
-        tell(f"{kind.lower()}/{name} is there already")
+    return sorted(key for key, value in said.items() if existing["spec"].get(key) != value)
+
+
+def not_taken_words(outcome: PushOutcome) -> str:
+    """A sentence about what was said in vain; empty where nothing was."""
+    if not outcome.not_taken:
+        return ""
+    name = outcome.manifest["metadata"]["name"]
+    return (
+        f"{name} has this content already, and a version never changes: {', '.join(outcome.not_taken)} of this push "
+        f"{'was' if len(outcome.not_taken) == 1 else 'were'} not taken"
+    )
 
 
 _IDENTITY = frozenset({"artifact", "dataset", "version", "digest", "source"})

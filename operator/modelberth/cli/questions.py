@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from modelberth.cli.arguments import add_place
 from modelberth.cli.cluster import Cluster
 from modelberth.cli.session import Place, session_access
+from modelberth.cli.times import time_text
 from modelberth.content.addresses import Address
 from modelberth.content.errors import FormatError
 from modelberth.content.versions import split_object_name
@@ -43,7 +44,7 @@ class Questions(NamedTuple):
 
 def add_question(parser: argparse.ArgumentParser) -> None:
     """Where to ask, and how to print."""
-    parser.add_argument("-o", "--output", choices=("json",), help="print the registry's answer as JSON")
+    parser.add_argument("-o", "--output", choices=("json",), help="print JSON, in which nothing is shortened")
     add_place(parser)
 
 
@@ -85,11 +86,6 @@ def asking(arguments: argparse.Namespace, namespace: str | None = None) -> Itera
             yield Questions(cluster, asked, access.client.ask)
 
 
-def short_time(text: str) -> str:
-    """A time to the minute, for tables."""
-    return text[:16].replace("T", " ")
-
-
 def short_digest(text: str) -> str:
     """The beginning of a digest, for tables."""
     return text[:19]
@@ -101,8 +97,8 @@ def number(value: float) -> str:
 
 
 def span_text(interval: Answer) -> str:
-    """`2026-11-21 09:00 – now`."""
-    return f"{short_time(interval['since'])} – {short_time(interval.get('until') or '') or 'now'}"
+    """`2026-11-21T09:00:00Z – now`."""
+    return f"{time_text(interval['since'])} – {time_text(interval.get('until')) or 'now'}"
 
 
 def warnings_of(answer: Answer, cut: str = "") -> list[str]:
@@ -110,9 +106,9 @@ def warnings_of(answer: Answer, cut: str = "") -> list[str]:
 
     Args:
         answer: the registry's.
-        cut: what cut it off, where the question did.
+        cut: how to ask for the rest, where an answer may be cut off.
     """
     said = [f"warning: {problem}" for problem in answer.get("problems") or ()]
     if answer.get("truncated"):
-        said.append(f"there is more: {cut or 'narrow the question with --depth or --limit'}")
+        said.append(f"there is more: {cut}")
     return said

@@ -1,7 +1,7 @@
 """Make a version again from what is recorded about it, and compare: the same package, data, parameters and image.
 
-No version comes of it. Prints whether the content came out the same, byte by byte, and the metrics side by side; exit
-code 0 when the run has succeeded, whatever the comparison says, 1 when it failed.
+No version comes of it. Prints whether the content came out the same, byte by byte, and the metrics side by side, by
+name; exit code 0 when the run has succeeded, whatever the comparison says, 1 when it failed.
 """
 
 import argparse
@@ -13,11 +13,14 @@ from modelberth.cli.arguments import add_place
 from modelberth.cli.errors import CommandError
 from modelberth.cli.following import follow
 from modelberth.cli.questions import Subject, subject
+from modelberth.cli.run_description import OTHER, SAME
 from modelberth.cli.run_records import read_record
 from modelberth.cli.session import Place, session_access
 from modelberth.cli.tables import table
 from modelberth.cli.train import create_run, run_name
 from modelberth.domain.objects import dig
+
+_EQUAL = "same"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -104,13 +107,12 @@ def comparison(run: Mapping[str, Any]) -> str:
     """What came out beside what was to come out."""
     status = run["status"]
     wanted = status.get("reproduction") or {}
-    same = "the same content, byte by byte" if wanted.get("sameDigest") else "other content"
+    then, now = wanted.get("metrics") or {}, status.get("metrics") or {}
     lines = [
-        f"{wanted.get('version')}: {same}",
+        f"{wanted.get('version')}: {SAME if wanted.get('sameDigest') else OTHER}; {_of_metrics(then, now)}",
         f"  recorded    {wanted.get('digest')}",
         f"  reproduced  {wanted.get('output')}",
     ]
-    then, now = wanted.get("metrics") or {}, status.get("metrics") or {}
     rows = [
         [name, _number(then.get(name)), _number(now.get(name)), _same(then, now, name)]
         for name in sorted({*then, *now})
@@ -118,9 +120,23 @@ def comparison(run: Mapping[str, Any]) -> str:
     return "\n".join([*lines, "", table(["METRIC", "RECORDED", "REPRODUCED", ""], rows)] if rows else lines)
 
 
+def _of_metrics(then: Mapping[str, float], now: Mapping[str, float]) -> str:
+    names = {*then, *now}
+    differing = sorted(name for name in names if _same(then, now, name) != _EQUAL)
+    if not names:
+        return "there are no metrics"
+    if not differing:
+        return "all metrics are the same"
+    return f"{len(differing)} of {len(names)} metrics differ: {', '.join(differing)}"
+
+
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:g}"
 
 
 def _same(then: Mapping[str, float], now: Mapping[str, float], name: str) -> str:
-    return "same" if name in then and then[name] == now.get(name) else "differs"
+    if name not in now:
+        return "not reproduced"
+    if name not in then:
+        return "not recorded"
+    return _EQUAL if then[name] == now[name] else "differs"

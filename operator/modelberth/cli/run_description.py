@@ -3,10 +3,15 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from modelberth.cli.display import size
 from modelberth.cli.following import why_of
 from modelberth.cli.run_records import Run
+from modelberth.cli.times import time_text
 from modelberth.domain.objects import dig
 
+SAME = "the same content, byte by byte"
+OTHER = "other content: the files differ"
+"""What a reproduction came to."""
 _LABEL = 13
 _TAIL = 20
 
@@ -70,8 +75,8 @@ def _status(run: Run, known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "why", why or (why_of(run.object) if run.object and run.record is None else "")
     yield "trigger", known["trigger"]
     yield "by", known["createdBy"]
-    yield "started", known["startedAt"]
-    yield "ended", known["finishedAt"]
+    yield "started", time_text(known["startedAt"])
+    yield "ended", time_text(known["finishedAt"])
     yield "took", _seconds(dig(known["results"], "run_summary", "execution_time"))
     yield "key", known["key"]
 
@@ -94,14 +99,16 @@ def _outputs(run: Run, known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "digest", known.get("output")
     compared = dig(run.object, "status", "reproduction")
     if compared:
-        same = "the same" if compared.get("sameDigest") else "not the same"
-        yield "reproduces", f"{compared['version']}: {same}, byte by byte"
+        yield "reproduces", f"{compared['version']}: {SAME if compared.get('sameDigest') else OTHER}"
 
 
 def _phases(known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for phase in known["phases"]:
-        moved = f"   {phase['bytes']} bytes" if phase.get("bytes") else ""
-        yield phase["name"].lower(), f"{_seconds(phase['seconds'])}{moved}"
+    """Durations under each other, and beside them what was moved."""
+    took = [_seconds(phase["seconds"]) for phase in known["phases"]]
+    moved = [size(phase["bytes"]) if phase.get("bytes") else "" for phase in known["phases"]]
+    widths = [max(map(len, column), default=0) for column in (took, moved)]
+    for phase, seconds, moved_bytes in zip(known["phases"], took, moved, strict=True):
+        yield phase["name"].lower(), f"{seconds:>{widths[0]}}   {moved_bytes:>{widths[1]}}".rstrip()
 
 
 def _attempts(run: Run) -> Iterator[str]:

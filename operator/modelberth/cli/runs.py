@@ -7,16 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelberth.cli.arguments import positive
+from modelberth.cli.errors import CommandError, UsageError
 from modelberth.cli.questions import (
     Subject,
     add_question,
     asking,
     number,
-    short_time,
     subject,
     warnings_of,
 )
 from modelberth.cli.tables import table
+from modelberth.cli.times import time_text
 
 _METRICS = 4
 
@@ -34,6 +35,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the table."""
     data: Subject | None = arguments.data
+    if arguments.ascending and not arguments.sort:
+        raise UsageError("--ascending needs --sort METRIC: without it the newest run comes first")
     query = {
         "data": data.text if data else None,
         "pipeline": arguments.pipeline,
@@ -45,15 +48,28 @@ def run(arguments: argparse.Namespace) -> int:
     with asking(arguments, data.namespace if data else None) as questions:
         given = {name: value for name, value in query.items() if value}
         found = questions.ask("lineage/runs", **given)
+    if arguments.sort:
+        _check_metric(found["runs"], arguments.sort)
     if arguments.output == "json":
         print(json.dumps(found, indent=2, ensure_ascii=False))
     elif found["runs"]:
         print(_as_table(found["runs"], arguments.sort))
     else:
         print("no run on record fits")
-    for warning in warnings_of(found):
+    for warning in warnings_of(found, "a greater --limit shows it"):
         print(warning, file=sys.stderr)
     return 0
+
+
+def _check_metric(runs: Sequence[Mapping[str, Any]], metric: str) -> None:
+    """Runs without the metric come last: where the first one has it not, none has.
+
+    Raises:
+        CommandError: none has it; the message names those that there are.
+    """
+    if runs and metric not in runs[0]["metrics"]:
+        known = ", ".join(sorted({name for run in runs for name in run["metrics"]}))
+        raise CommandError(f"--sort {metric}: none of these runs has that metric; they have: {known or 'none at all'}")
 
 
 def _as_table(runs: Sequence[Mapping[str, Any]], first: str | None) -> str:
@@ -66,7 +82,7 @@ def _as_table(runs: Sequence[Mapping[str, Any]], first: str | None) -> str:
             run["version"],
             run["dataset"],
             run["package"],
-            short_time(run["finishedAt"]),
+            time_text(run["finishedAt"]),
             *(number(run["metrics"][name]) if name in run["metrics"] else "" for name in shown),
         ]
         for run in runs

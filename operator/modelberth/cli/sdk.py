@@ -3,12 +3,13 @@
 import hashlib
 import os
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from modelberth.cli.errors import UsageError
-from modelberth.cli.pushing import PushRequest
+from modelberth.cli.pushing import PushRequest, not_taken_words
 from modelberth.cli.pushing import push as push_folder
 from modelberth.cli.reading import reading
 from modelberth.cli.session import Place
@@ -72,8 +73,10 @@ def push(
 ) -> PushedVersion:
     """Send a folder as a new version of an artifact or a dataset.
 
-    Only what the store lacks is sent. The same content again gives the version that exists. The ModelArtifact or
-    Dataset is made when there is none.
+    Only what the store lacks is sent. The same content again gives the version that exists, and a warning where it is
+    described otherwise, for a version never changes. The ModelArtifact or Dataset is made when there is none.
+
+    Cluster and user are those of the kubeconfig, which is found by kubectl's rules.
 
     Args:
         folder: its path; links inside of it are followed, links that leave it are refused.
@@ -138,6 +141,8 @@ def push(
         )
     except UsageError as error:
         raise ValueError(str(error)) from None
+    if warning := not_taken_words(outcome):
+        warnings.warn(warning, stacklevel=2)
     return PushedVersion(
         artifact=artifact,
         dataset=dataset,

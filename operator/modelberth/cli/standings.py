@@ -64,19 +64,21 @@ class Standings:
         self._namespace = namespace
 
     def of_name(self, name: str) -> Iterator[Standing]:
-        """Everything of this name, and what a deployment of this name stands on."""
+        """Everything of this name, what a deployment stands on, who asks for a version; some of it may come twice."""
         run = self._get(TRAINING_RUNS, name)
         if run is not None:
             yield _of_run(run)
         yield from self._of_pipeline(name)
         yield from self._summaries("loading", (MODEL_VERSIONS, DATASET_VERSIONS), name)
+        yield from self._of_version(name)
+        yield from self._of_model(name)
         deployment = self._get(MODEL_DEPLOYMENTS, name)
         if deployment is not None:
             yield from self._of_deployment(deployment)
-            yield from self.of_alias(dig(deployment, "spec", "model"), dig(deployment, "spec", "alias"), without=name)
+            yield from self.of_alias(dig(deployment, "spec", "model"), dig(deployment, "spec", "alias"))
 
-    def of_alias(self, model: str, alias: str, *, without: str = "") -> Iterator[Standing]:
-        """An alias, the version that it asks for, and the deployments that follow it (`without` the one named so)."""
+    def of_alias(self, model: str, alias: str) -> Iterator[Standing]:
+        """An alias, the version that it asks for, and the deployments that follow it."""
         found = self._get(REGISTERED_MODELS, model)
         if found is None:
             return
@@ -95,8 +97,7 @@ class Standings:
             details=_still(status.get("current"), desired),
         )
         for deployment in self._list(MODEL_DEPLOYMENTS):
-            follows = (dig(deployment, "spec", "model"), dig(deployment, "spec", "alias")) == (model, alias)
-            if follows and dig(deployment, "metadata", "name") != without:
+            if (dig(deployment, "spec", "model"), dig(deployment, "spec", "alias")) == (model, alias):
                 yield from self._of_deployment(deployment)
         if desired:
             yield from self._summaries("loading", (MODEL_VERSIONS,), desired)
@@ -117,6 +118,18 @@ class Standings:
         for run in self._list(TRAINING_RUNS) if pipeline else ():
             if dig(run, "spec", "pipeline") == name and not has_ended(run):
                 yield _of_run(run)
+
+    def _of_version(self, name: str) -> Iterator[Standing]:
+        """The aliases that ask for a version, and their deployments: what refused to load it says so."""
+        for model in self._list(REGISTERED_MODELS) if self._get(MODEL_VERSIONS, name) is not None else ():
+            for alias, wish in (dig(model, "spec", "aliases") or {}).items():
+                if dig(wish, "version") == name:
+                    yield from self.of_alias(str(dig(model, "metadata", "name")), alias)
+
+    def _of_model(self, name: str) -> Iterator[Standing]:
+        """All aliases of a registered model."""
+        for alias in dig(self._get(REGISTERED_MODELS, name), "spec", "aliases") or ():
+            yield from self.of_alias(name, alias)
 
     def _of_deployment(self, deployment: Object) -> Iterator[Standing]:
         ready = _ready(deployment)

@@ -1,4 +1,4 @@
-"""Run a TrainingPipeline now, with your own rights: makes a TrainingRun and prints its name.
+"""Run a TrainingPipeline now, with your own rights: makes a TrainingRun and prints its name, alone, on stdout.
 
 With --follow the program's output is shown as it comes, and the exit code is the run's: 0 when a version was made or
 one was there already, 1 when the run failed.
@@ -57,6 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
         name = str(made["metadata"]["name"])
         if not arguments.follow:
             print(name)
+            elsewhere = f" -n {namespace}" if namespace != cluster.namespace else ""
+            print(f"to see it run: modelberth run follow {name}{elsewhere}", file=sys.stderr)
             return 0
         print(f"trainingrun/{name} created", file=sys.stderr)
         return follow_to_code(cluster, namespace, made)
@@ -85,7 +87,12 @@ def follow_to_code(cluster: Cluster, namespace: str, made: Object) -> int:
         ended = follow(cluster, namespace, name, uid=uid)
     except KeyboardInterrupt:
         raise CommandError(f"the run goes on: modelberth run follow {name}") from None
-    return 1 if dig(ended, "status", "phase") == "Failed" else 0
+    return exit_code(dig(ended, "status", "phase"))
+
+
+def exit_code(phase: object) -> int:
+    """The exit code of a command that shows a run to its end."""
+    return 1 if phase == "Failed" else 0
 
 
 def variables(texts: list[str]) -> dict[str, str]:

@@ -62,11 +62,16 @@ def _verify(access: Access, found: Named, arguments: argparse.Namespace) -> str:
             shown = "\n".join(f"  {difference}" for difference in differences[:_SHOWN])
             more = f"\n  and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
             raise CommandError(f"{arguments.folder} is not {digest}:\n{shown}{more}")
-        return f"{arguments.folder} is {digest}: {tree.file_count} files, {size(tree.size_bytes)}"
+        return f"{arguments.folder} is {digest}: {_counted(tree.file_count, 'file')} of {size(tree.size_bytes)}"
     urls = UrlPages(access.client, found.digest, range(len(layout.objects)), family=found.family)
     fetcher = Fetcher(access.http, urls, layout, patience=access.client.patience, arrived=progress.add)
     needed = objects_of(tree, layout)
     with showing(progress, quiet=arguments.quiet):
         verify_stored(fetcher, layout, needed, workers=arguments.workers, progress=progress)
     stored = sum(layout.objects[number].size for number in needed)
-    return f"{digest} is intact: {len(needed)} objects, {size(stored)}"
+    files, objects = _counted(tree.file_count, "file"), _counted(len(needed), "object")
+    return f"{digest} is intact: {files} of {size(tree.size_bytes)}, in {objects} of the store with {size(stored)}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

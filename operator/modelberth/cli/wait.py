@@ -1,6 +1,7 @@
-"""Wait until an alias stands for a version: until status…current of the model is it, not merely the wish.
+"""Wait until an alias stands for a version: until that version answers, not merely until somebody has asked for it.
 
-Prints why it waits whenever the reason changes. Exit code 0 when the version is served, 1 when the time is over.
+Prints why it waits whenever the reason changes. Exit code 0 when the alias stands for the version, 1 when the time is
+over.
 """
 
 import argparse
@@ -12,9 +13,9 @@ from modelberth.cli.arguments import add_place, alias_address, positive, version
 from modelberth.cli.cluster import Cluster
 from modelberth.cli.errors import CommandError
 from modelberth.cli.session import Place
-from modelberth.content.addresses import Address
+from modelberth.content.addresses import LATEST, Address
 from modelberth.domain.objects import dig
-from modelberth.runtime.resources import MODEL_ARTIFACTS, REGISTERED_MODELS, Object
+from modelberth.runtime.resources import DATASETS, MODEL_ARTIFACTS, REGISTERED_MODELS, Object
 
 _POLL_SECONDS = 1.0
 
@@ -49,7 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
                 print(standing.why, file=sys.stderr, flush=True)
                 told = standing.why
             if time.monotonic() >= deadline:
-                raise CommandError(f"{address} is not {standing.version} after {arguments.timeout} s: {standing.why}")
+                raise CommandError(
+                    f"{address} is not {standing.version or 'there'} after {arguments.timeout} s: {standing.why}"
+                )
             time.sleep(_POLL_SECONDS)
 
 
@@ -65,15 +68,23 @@ def look(owner: Object, alias: str, version: str | None) -> Standing:
     """How an alias stands.
 
     Args:
-        owner: the RegisteredModel or ModelArtifact.
+        owner: the RegisteredModel, ModelArtifact or Dataset.
         alias: its alias.
         version: the object name that is waited for; None for the one that the spec asks for.
     """
     name = f"{dig(owner, 'metadata', 'name')}:{alias}"
+    if alias == LATEST:
+        newest = str(dig(owner, "status", "latestVersion") or "")
+        is_reached = newest != "" and version in (None, newest)
+        return Standing(is_reached, version or newest, f"{name} moves by itself, and is {newest or 'no version yet'}")
     asked = str(dig(owner, "spec", "aliases", alias, "version") or "")
     wanted = version or asked
-    if asked != wanted or not wanted:
-        return Standing(False, wanted, f"the spec asks for {asked or 'nothing'} as {name}")
+    if not asked:
+        known = ", ".join(sorted(dig(owner, "spec", "aliases") or {}))
+        there = f"; there is {known}" if known else ""
+        return Standing(False, wanted, f"{name} is no alias yet: nobody has set spec.aliases.{alias}.version{there}")
+    if asked != wanted:
+        return Standing(False, wanted, f"{name}: spec.aliases.{alias}.version is {asked}, not {wanted}")
     status = dig(owner, "status", "aliases", alias)
     if dig(status, "desired") != wanted:
         return Standing(False, wanted, f"{name}: the operator has not seen the change yet")
@@ -92,9 +103,10 @@ def _owner(cluster: Cluster, namespace: str, address: Address) -> Object:
         owner
         for owner in (cluster.get(REGISTERED_MODELS, namespace, name), cluster.get(MODEL_ARTIFACTS, namespace, name))
         if owner is not None
-    ]
+    ] or [owner for owner in [cluster.get(DATASETS, namespace, name)] if owner is not None]
     if not known:
-        raise CommandError(f"there is neither a RegisteredModel nor a ModelArtifact {name} in namespace {namespace}")
+        kinds = "neither a RegisteredModel nor a ModelArtifact nor a Dataset"
+        raise CommandError(f"there is {kinds} {name} in namespace {namespace}")
     holders = [owner for owner in known if _has(owner, alias)]
     if len(holders) > 1:
         raise CommandError(
@@ -104,4 +116,6 @@ def _owner(cluster: Cluster, namespace: str, address: Address) -> Object:
 
 
 def _has(owner: Object, alias: str) -> bool:
+    if alias == LATEST:
+        return dig(owner, "status", "latestVersion") is not None
     return any(dig(owner, part, "aliases", alias) is not None for part in ("spec", "status"))

@@ -1,25 +1,28 @@
 """Say why something failed: a run, a pipeline, a version, a ModelDeployment, or MODEL:ALIAS.
 
-One answer for training (from the records, traceback included), loading and serving (from the objects that you may
-read).
+One answer for training (from the records, with traceback and the end of the log), loading and serving (from the objects
+that you may read). Of a version it also says which aliases and deployments ask for it, and that they could not load it,
+as when its bytes in the store are not those of its digest; modelberth verify reads every byte.
+
+Exit code 0 when there is an answer, whatever it says; 1 when nothing of the name is known, or nobody could be asked.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from modelberth.cli.cluster import Cluster
 from modelberth.cli.errors import CommandError
-from modelberth.cli.questions import Answer, Subject, add_question, short_time, warnings_of
+from modelberth.cli.questions import Answer, Subject, add_question, warnings_of
 from modelberth.cli.session import Place, session_access
 from modelberth.cli.standings import Standing, Standings
+from modelberth.cli.times import time_text
 from modelberth.content.addresses import Address
 from modelberth.content.errors import FormatError
+from modelberth.content.versions import object_name
 from modelberth.transfer.errors import HttpFailure
-
-_LOG_LINES = 10
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -64,14 +67,17 @@ def _endings(cluster: Cluster, place: Place, namespace: str, names: Sequence[str
 
 
 def _named(text: str) -> Subject:
-    """A name of an object, or MODEL:ALIAS; with a namespace before it or not."""
+    """A name of an object, a version as address, or MODEL:ALIAS; with a namespace before it or not."""
     namespace, slash, rest = text.rpartition("/")
     if ":" in rest:
         try:
-            if Address.parse(text).alias is None:
-                raise argparse.ArgumentTypeError(f"{text}: write the name of an object, or MODEL:ALIAS")
+            address = Address.parse(text)
         except FormatError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
+        if address.version is not None:
+            rest = object_name(address.name, address.version)
+        elif address.alias is None or address.folder is not None:
+            raise argparse.ArgumentTypeError(f"{text}: write the name of an object, a version, or MODEL:ALIAS")
     return Subject(namespace if slash else None, rest)
 
 
@@ -79,10 +85,14 @@ def _live(standings: Standings, name: str) -> tuple[list[Standing], list[str]]:
     """How things stand, and the names whose runs belong to it."""
     model, colon, alias = name.partition(":")
     if colon:
-        return list(standings.of_alias(model, alias)), _given(standings.wished_version(model, alias))
+        return _each_once(standings.of_alias(model, alias)), _given(standings.wished_version(model, alias))
     follows = standings.alias_of(name)
     wished = _given(standings.wished_version(*follows)) if follows else []
-    return list(standings.of_name(name)), [name, *wished]
+    return _each_once(standings.of_name(name)), [name, *wished]
+
+
+def _each_once(found: Iterable[Standing]) -> list[Standing]:
+    return list({standing.subject: standing for standing in found}.values())
 
 
 def _given(name: str) -> list[str]:
@@ -102,8 +112,8 @@ def _recorded(runs: Sequence[Mapping[str, Any]]) -> Iterator[Standing]:
 def _story(run: Mapping[str, Any]) -> Iterator[str]:
     took = ", ".join(f"{what} {run['inputs'][what]}" for what in ("package", "dataset") if run["inputs"].get(what))
     attempts = f"{run['attempts']} attempt{'' if run['attempts'] == 1 else 's'}"
-    yield f"ended {short_time(run['finishedAt'])} after {attempts}; it took {took or 'nothing'}"
-    yield from run["traceback"] or run["logTail"][-_LOG_LINES:]
+    yield f"ended {time_text(run['finishedAt'])} after {attempts}; it took {took or 'nothing'}"
+    yield from run["traceback"] or run["logTail"]
 
 
 def _lines(found: Sequence[Standing]) -> Iterator[str]:

@@ -65,11 +65,11 @@ def _box(box: Box, layout: Layout) -> list[str]:
             f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="6" '
             f"fill={quoteattr(_COLOURS.get(box.kind, '#ffffff'))} {stroke}{dashed}/>"
         ),
-        f'<text x="{x + 10}" y="{middle}" style="{_FONT}">{_text(_short(box.title))}</text>',
+        f'<text x="{x + 10}" y="{middle}" style="{_FONT}">{_text(shortened(box.title))}</text>',
     ]
     if box.subtitle:
         small = f'x="{x + 10}" y="{y + 30}" style="{_FONT};font-size:9px;fill:#4b5563"'
-        lines.append(f"<text {small}>{_text(_short(box.subtitle, _TITLE + 7))}</text>")
+        lines.append(f"<text {small}>{_text(shortened(box.subtitle, _TITLE + 7))}</text>")
     return [*lines, "</g>"]
 
 
@@ -90,7 +90,8 @@ def _arrow(arrow: Arrow, layout: Layout) -> list[str]:
     if arrow.label:
         (x1, y1), (x2, y2) = points[-2:]  # near the target: what it was made of is what the label is about
         anchor = f'x="{(x1 + x2) / 2:.0f}" y="{(y1 + y2) / 2 - 3:.0f}" text-anchor="middle"'
-        lines.append(f'<text {anchor} style="{_FONT};font-size:8px;fill:#6b7280">{_text(_short(arrow.label))}</text>')
+        small = f'{anchor} style="{_FONT};font-size:8px;fill:#6b7280"'
+        lines.append(f"<text {small}>{_text(shortened(arrow.label))}</text>")
     return [*lines, "</g>"]
 
 
@@ -117,8 +118,8 @@ def _corner(column: int, row: float) -> tuple[int, float]:
     return _MARGIN + column * _COLUMN, round(_MARGIN + row * _ROW, 1)
 
 
-def _short(text: str, limit: int = _TITLE) -> str:
-    """The text, or its beginning and its end: names of a family differ there."""
+def shortened(text: str, limit: int = _TITLE) -> str:
+    """The text, or its beginning and its end in `limit` characters: names of a family differ there."""
     if len(text) <= limit:
         return text
     return f"{text[: limit // 2]}…{text[len(text) - (limit - limit // 2 - 1) :]}"

@@ -96,8 +96,8 @@ class TestLoad:
         push(run, data)
         assert run("load", "housing:v0#train", tmp_path / "there", "-q")[0] == 0
         assert content(tmp_path / "there") == {"rows.csv": b"1,2"}
-        assert "#train: 1 files" in run("verify", "housing:v0#train", tmp_path / "there", "-q")[2]
-        assert "#train is intact: 1 objects" in run("verify", "housing:v0#train", "-q")[2]
+        assert "#train: 1 file of" in run("verify", "housing:v0#train", tmp_path / "there", "-q")[2]
+        assert "#train is intact: 1 file of 3 B, in 1 object" in run("verify", "housing:v0#train", "-q")[2]
 
     def test_a_folder_that_is_not_there(self, run, cluster, data, tmp_path):
         """The error names those that there are."""

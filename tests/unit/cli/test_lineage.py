@@ -21,6 +21,9 @@ FAILED = {
     "attempts": 1,
 }
 
+NODE = {"known": True, "digest": "", "at": "", "by": "", "status": "", "reason": "", "metrics": {}}
+EDGE = {"relation": "answered", "recorded": True, "intervals": []}
+
 
 class Records:
     """The real registry in an event loop of its own, asked by whoever asks the fake one."""
@@ -90,7 +93,7 @@ class TestLineage:
         assert "-2 run run-0 trained on data housing-v1 recorded -" in lines
         assert "-1 version price-1.1 code code https://git.example/prices@abc declared -" in lines
         assert (
-            "+1 alias prices:production answered version price-1.1 recorded 2026-11-21 09:01 – 2026-11-21 09:03"
+            "+1 alias prices:production answered version price-1.1 recorded 2026-11-21T09:01:00Z – 2026-11-21T09:03:00Z"
             in lines
         )
         assert sessions_left(cluster) == []
@@ -118,8 +121,31 @@ class TestLineage:
         assert json.loads(run("lineage", "price-1.1", "-o", "json")[1])["root"] == "modelversion/price-1.1"
 
     def test_nothing_around_it(self, run, records):
-        """Is said, too."""
-        assert "nothing is known" in run("lineage", "price-1.0", "--up")[1]
+        """Is said, and why that may be."""
+        out = run("lineage", "price-1.0", "--up")[1]
+        assert "nothing is known that it was made of: no run made it, and nobody declared data" in out
+
+    def test_long_names_are_shortened(self, registry, run):
+        """An image's digest would make every row as long as itself; a word says where it is whole."""
+        image = f"registry.example.org/team/trainer@sha256:{7:064x}, Python 3.12.4, packages 0123456789ab"
+        nodes = [
+            {**NODE, "id": "modelversion/price-1.1", "kind": "modelversion", "name": "price-1.1", "distance": 0},
+            {**NODE, "id": "environment/x", "kind": "environment", "name": image, "distance": -1},
+            {**NODE, "id": "alias/a:b", "kind": "alias", "name": "a:b", "distance": 1},
+        ]
+        times = [{"since": f"2026-11-2{day}T09:00:00Z", "until": None} for day in (1, 2, 3)]
+        edges = [
+            {**EDGE, "source": "environment/x", "target": "modelversion/price-1.1", "relation": "environment"},
+            {**EDGE, "source": "modelversion/price-1.1", "target": "alias/a:b", "intervals": times},
+        ]
+        graph = {"root": nodes[0]["id"], "nodes": nodes, "edges": edges, "truncated": False, "problems": []}
+        registry.questions = lambda _: (200, graph)
+        _, out, err = run("lineage", "price-1.1")
+        assert max(map(len, out.splitlines())) < 160
+        assert "in registry.example.org/team/tr…" in out
+        assert "2026-11-23T09:00:00Z – now, and 2 earlier" in out
+        assert "-o json has them whole" in err
+        assert image in json.loads(run("lineage", "price-1.1", "-o", "json")[1])["nodes"][1]["name"]
 
     @pytest.mark.parametrize("words", [["Nonsense"], ["price-1.1", "--up", "--down"], ["price-1.1", "--depth", "0"]])
     def test_wrong_usage(self, run, words):
@@ -151,7 +177,7 @@ class TestDescribe:
             "image: python:3.12",
             "python: 3.12.4",
             "libraries: scikit-learn 1.5.2",
-            "answered: prices:production 2026-11-21 09:01 – 2026-11-21 09:03",
+            "answered: prices:production 2026-11-21T09:01:00Z – 2026-11-21T09:03:00Z",
         ):
             assert any(shown.startswith(line) for shown in lines), line
 
@@ -193,11 +219,22 @@ class TestRuns:
         """Is a sentence."""
         assert run("runs", "--pipeline", "nobody")[1] == "no run on record fits\n"
 
+    def test_sorted_by_what_no_run_has(self, run):
+        """An error with the metrics that there are: any order would look like an answer."""
+        code, out, err = run("runs", "--sort", "nosuch")
+        assert (code, out) == (1, "")
+        assert "--sort nosuch: none of these runs has that metric; they have: r2, rmse" in err
+        assert run("runs", "--pipeline", "nobody", "--sort", "nosuch")[0] == 0
+
+    def test_ascending_by_nothing(self, run):
+        """Is wrong usage."""
+        assert run("runs", "--ascending")[0] == 2
+
     def test_json(self, run):
         """With a limit, and a word that there is more."""
         _, out, err = run("runs", "--limit", 1, "-o", "json")
         assert len(json.loads(out)["runs"]) == 1
-        assert "there is more" in err
+        assert "there is more: a greater --limit shows it" in err
 
 
 def test_a_status_is_said_once():
@@ -214,7 +251,7 @@ class TestDeployed:
         code, out, _ = run("deployed", "prices:production")
         assert code == 0
         assert out.startswith("prices:production answers with price-1.2 sha256:")
-        assert "2026-11-21 09:01 – 2026-11-21 09:03" in out
+        assert "2026-11-21T09:01:00Z – 2026-11-21T09:03:00Z" in out
 
     def test_at_a_time(self, run):
         """What was asked for and did not answer yet is said; exit code 1 where none answered."""
@@ -359,7 +396,30 @@ class TestWhy:
         """Is an error."""
         code, _, err = run("why", "nobody")
         assert (code, "nothing is known of nobody" in err) == (1, True)
-        assert run("why", "prices:v1")[0] == 2
+
+    @pytest.mark.parametrize("name", [f"prices@sha256:{7:064x}", "prices:production#train", ":production"])
+    def test_what_is_no_name(self, cluster, run, name):
+        """Is told before anybody is asked."""
+        assert run("why", name)[0] == 2
+
+    @pytest.mark.usefixtures("serving")
+    @pytest.mark.parametrize("name", ["price-1.2", "price:1.2"])
+    def test_a_version(self, run, name):
+        """Who asks for it, and could not load it, says so: the store's bytes are not those of the digest."""
+        code, out, _ = run("why", name)
+        assert code == 0
+        assert "ok loading   ModelVersion price-1.2: Ready (Available)" in out
+        assert "!! serving   alias prices:production → price-1.2: Blocked (LoadFailed)" in out
+        assert "refused: object x of spaces/y" in out
+        assert "ModelDeployment other" not in out
+
+    def test_a_registered_model(self, cluster, run):
+        """Is all of its aliases."""
+        asked = {"production": {"version": "price-1.1"}, "canary": {"version": "price-1.2"}}
+        cluster.put("registeredmodels", "houses", {"aliases": asked})
+        _, out, _ = run("why", "houses")
+        assert "alias houses:production → price-1.1" in out
+        assert "alias houses:canary → price-1.2" in out
 
     @pytest.mark.usefixtures("serving")
     def test_json(self, run):

@@ -162,11 +162,25 @@ def test_a_version_object_of_other_content_is_an_error(cluster, run, model):
 
 
 def test_what_is_said_about_an_existing_version_is_not_silently_dropped(cluster, run, model):
-    """New metrics for a version that exists are told to have no effect."""
+    """A warning names the version and what of the push has no effect, also where no object is made."""
+    run("push", model, "--artifact", "mnist", "--format", "onnx")
+    more = ["--metric", "a=1", "--parent", "x-v1", "--format", "onnx"]
+    for words in (more, [*more, "-o", "yaml"], [*more, "--draft"]):
+        code, _, err = run("push", model, "--artifact", "mnist", *words)
+        assert code == 0
+        assert (
+            "warning: mnist-v0 has this content already, and a version never changes: lineage, metrics of this push "
+            "were not taken" in err
+        )
+    assert "warning" not in run("push", model, "--artifact", "mnist", "--format", "onnx")[2]
+
+
+def test_who_may_not_see_a_version_is_not_told_of_it(cluster, run, model):
+    """A draft of content that is known needs no right to look at objects."""
     run("push", model, "--artifact", "mnist")
-    code, _, err = run("push", model, "--artifact", "mnist", "--metric", "a=1")
-    assert code == 0
-    assert "is immutable: metrics stay as they were" in err
+    cluster.refusals["GET", "/modelversions/"] = (403, "Forbidden", "jane cannot get modelversions")
+    code, _, err = run("push", model, "--artifact", "mnist", "--draft", "--metric", "a=1")
+    assert (code, "warning" in err) == (0, False), err
 
 
 @pytest.mark.parametrize(
@@ -273,5 +287,6 @@ def test_an_unusable_kubeconfig_is_one_sentence(run, model, monkeypatch, tmp_pat
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     code, _, err = run("push", model, "--artifact", "mnist")
     assert code == 1
-    assert err.startswith("modelberth push: ")
+    assert err.startswith("modelberth push: no kubeconfig: ")
+    assert "set KUBECONFIG" in err
     assert len(err.splitlines()) == 1

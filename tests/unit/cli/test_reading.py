@@ -10,7 +10,7 @@ from tests.unit.transfer.conftest import content, fill
 HISTORY = [
     {
         "sequence": 1,
-        "at": "2026-11-21T10:00:00Z",
+        "at": "2026-11-21T11:00:00.123+01:00",
         "event": "Moved",
         "version": "mnist-v0",
         "previous": "",
@@ -64,8 +64,7 @@ def test_an_unknown_address_is_told_in_the_registrys_words(run, pushed, tmp_path
     """404 becomes one line."""
     code, _, err = run("load", "mnist:v7", tmp_path / "a")
     assert code == 1
-    assert "mnist:v7 is not known" in err
-    assert len(err.splitlines()) == 1
+    assert err == "modelberth load: mnist:v7 is not known (HTTP 404 NotFound)\n"
 
 
 def test_a_wrong_address_is_told_with_the_form(run, tmp_path):
@@ -89,7 +88,9 @@ def test_a_tampered_object_is_refused_with_its_name(registry, run, pushed, tmp_p
 
 def test_verify_reads_the_store_or_compares_a_folder(registry, run, pushed, model, tmp_path):
     """Intact: 0. Other bytes in the folder, or in the store: 1 with the name."""
-    assert run("verify", "mnist:v0")[0] == 0
+    code, _, err = run("verify", "mnist:v0")
+    assert code == 0
+    assert f"{pushed} is intact: 2 files of 9 B, in 1 object of the store with 9 B" in err
     assert run("verify", "mnist:v0", model)[0] == 0
     (model / "sub" / "config.json").write_bytes(b"[]")
     (model / "more").write_bytes(b"")
@@ -112,17 +113,72 @@ def test_get_shows_versions_drafts_and_aliases(cluster, run, pushed, model):
         "sizeBytes": 2048,
         "conditions": [{"type": "Ready", "status": "True"}],
     }
+    cluster.get("modelversions", "mnist-v0")["spec"]["metrics"] = {"loss": 0.5, "accuracy": 0.97}
     cluster.get("modelartifacts", "mnist")["status"] = {
-        "aliases": {"best": {"desired": "mnist-v0", "current": "mnist-v0", "state": "Served"}}
+        "aliases": {"best": {"desired": "mnist-v0", "current": "mnist-v0", "state": "Served"}},
+        "latestVersion": "mnist-v0",
     }
     code, out, err = run("get", "mnist")
     assert code == 0, err
     rows = [line.split() for line in out.splitlines()]
-    assert rows[0] == ["VERSION", "STATE", "DIGEST", "SIZE", "CREATED", "BY", "ALIASES"]
-    assert rows[1][:5] == ["mnist-v0", "Ready", pushed, "2.0", "KiB"]
-    assert rows[1][-1] == "best"
+    assert rows[0] == ["VERSION", "STATE", "DIGEST", "SIZE", "CREATED", "BY", "ALIASES", "METRICS"]
+    assert rows[1][:5] == ["mnist-v0", "Ready", pushed[:19], "2.0", "KiB"]
+    assert rows[1][-2:] == ["best,latest", "accuracy=0.97,loss=0.5"]
     assert rows[2][:2] == ["mnist-v1", "Draft"]
-    assert json.loads(run("get", "mnist", "-o", "json")[1])["versions"][1]["state"] == "Draft"
+    first, second = json.loads(run("get", "mnist", "-o", "json")[1])["versions"]
+    assert (first["digest"], first["metrics"]) == (pushed, {"loss": 0.5, "accuracy": 0.97})
+    assert second["state"] == "Draft"
+
+
+@pytest.fixture
+def two_versions(cluster, run, pushed, model):
+    """mnist-v0, which best and latest stand for, and the draft mnist-v1."""
+    (model / "model.bin").write_bytes(b"other")
+    run("push", model, "--artifact", "mnist", "--draft", "-q")
+    cluster.get("modelartifacts", "mnist")["status"] = {"latestVersion": "mnist-v0"}
+
+
+@pytest.mark.usefixtures("two_versions")
+@pytest.mark.parametrize(
+    ("tag", "versions", "aliases"),
+    [
+        (":v0", ["mnist-v0"], []),
+        (":v1", ["mnist-v1"], []),
+        (":best", ["mnist-v0"], ["best"]),
+        (":latest", ["mnist-v0"], []),
+    ],
+)
+def test_get_of_an_address_shows_what_it_means(run, tag, versions, aliases):
+    """One version, or an alias and the version that it stands for."""
+    found = json.loads(run("get", f"ns/mnist{tag}", "-o", "json")[1])
+    assert [row["version"] for row in found["versions"]] == versions
+    assert [row["alias"] for row in found["aliases"]] == aliases
+
+
+@pytest.mark.usefixtures("two_versions")
+def test_get_of_a_digest(run, pushed):
+    """The version that has it."""
+    found = json.loads(run("get", f"mnist@{pushed}", "-o", "json")[1])
+    assert [row["version"] for row in found["versions"]] == ["mnist-v0"]
+
+
+@pytest.mark.usefixtures("two_versions")
+@pytest.mark.parametrize(
+    ("tag", "asked"), [(":1.0", "version 1.0"), (":worst", "alias worst"), (f"@sha256:{7:064x}", "such content")]
+)
+def test_get_of_what_there_is_not_says_what_there_is(run, tag, asked):
+    """Numbers that this artifact does not count by are no different."""
+    code, _, err = run("get", f"mnist{tag}")
+    assert code == 1
+    assert f"mnist has no {asked}; it has the versions v0, v1 and the aliases best, latest" in err
+
+
+@pytest.mark.usefixtures("two_versions")
+def test_get_of_an_objects_name_says_the_address(run):
+    """Who writes mnist-v0 means mnist:v0; and a folder is for --zip only."""
+    assert "is mnist:v0 meant?" in run("get", "mnist-v0")[2]
+    assert run("get", "mnist:v0#sub")[0] == 2
+    assert run("get", "Mnist")[0] == 2
 
 
 def test_get_without_a_name_lists_artifacts_and_models(cluster, run):
@@ -163,7 +219,7 @@ def test_get_without_the_right_to_pull_shows_the_objects(cluster, run):
 
 
 def test_history_is_a_table_or_json(registry, cluster, run):
-    """Oldest first, with who moved it; nothing recorded says so."""
+    """Oldest first, with who moved it, times in the one form; nothing recorded says so."""
     registry.histories = {("digits", "production"): HISTORY}
     lines = run("history", "digits:production")[1].splitlines()
     assert lines[0].split() == ["SEQ", "AT", "EVENT", "VERSION", "PREVIOUS", "BY"]
@@ -220,7 +276,7 @@ def test_wait_does_not_choose_between_two_aliases(namesakes, run):
 @pytest.mark.parametrize(
     "case",
     [
-        ("mnist-v0", aliases("mnist-v0", "mnist-v0"), "the spec asks for mnist-v0"),
+        ("mnist-v0", aliases("mnist-v0", "mnist-v0"), "spec.aliases.production.version is mnist-v0, not mnist-v1"),
         ("mnist-v1", aliases("mnist-v0", "mnist-v0"), "has not seen the change"),
         ("mnist-v1", {}, "has not seen the change"),
         (
@@ -249,8 +305,33 @@ def test_wait_says_why_and_ends_with_1(cluster, run, monkeypatch, case):
 def test_wait_wants_an_alias_and_an_object_name(cluster, run):
     """Wrong usage is told at once."""
     assert run("wait", "digits")[0] == 2
-    assert run("wait", "digits:production", "--version", "nonsense")[0] == 2
+    code, _, err = run("wait", "digits:production", "--version", "v1")
+    assert code == 2
+    assert "such as mnist-v4" in err
+    assert "the name is missing" in run("wait", ":production")[2]
     assert run("wait", "digits:production")[0] == 1
+
+
+@pytest.mark.parametrize("words", [[], ["--version", "mnist-v1"]])
+def test_wait_for_an_alias_that_there_is_not(cluster, run, monkeypatch, words):
+    """Somebody may make it yet; until then it is said which ones there are."""
+    clock = iter([0.0, 100.0])
+    monkeypatch.setattr("modelberth.cli.wait.time", type("Time", (), {"monotonic": lambda: next(clock)}))
+    cluster.put("registeredmodels", "digits", {"aliases": {"production": {"version": "mnist-v1"}}})
+    code, _, err = run("wait", "digits:nope", *words, "--timeout", "60")
+    assert code == 1
+    assert "digits:nope is no alias yet: nobody has set spec.aliases.nope.version; there is production" in err
+
+
+def test_wait_for_latest(cluster, run, monkeypatch):
+    """Which moves by itself; of a dataset as well."""
+    cluster.put("datasets", "housing", {}, {"latestVersion": "housing-v1"})
+    assert run("wait", "housing:latest")[:2] == (0, "housing:latest is housing-v1\n")
+    clock = iter([0.0, 100.0])
+    monkeypatch.setattr("modelberth.cli.wait.time", type("Time", (), {"monotonic": lambda: next(clock)}))
+    code, _, err = run("wait", "housing:latest", "--version", "housing-v2", "--timeout", "60")
+    assert code == 1
+    assert "housing:latest moves by itself, and is housing-v1" in err
 
 
 def test_version_asks_the_registry_when_told_to(registry, cluster, run):

@@ -24,6 +24,13 @@ def test_push_gives_the_version(cluster, model):
     assert modelberth.push(model, "mnist").created is False
 
 
+def test_what_a_version_that_exists_does_not_take_is_a_warning(cluster, model):
+    """As nobody reads a line on stderr of a notebook's kernel."""
+    modelberth.push(model, "mnist")
+    with pytest.warns(UserWarning, match="mnist-v0 has this content already.* metrics of this push was not taken"):
+        assert modelberth.push(model, "mnist", metrics={"accuracy": 1}).name == "mnist-v0"
+
+
 def test_load_goes_to_the_cache_and_is_proved_there(cluster, registry, model, tmp_path, monkeypatch):
     """A second load of the same content fetches nothing; a damaged cache is mended."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

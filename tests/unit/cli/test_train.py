@@ -5,6 +5,7 @@ import json
 import pytest
 
 from modelberth.cli.following import state_line
+from modelberth.cli.reproduce import comparison
 from tests.unit.cli.fake_cluster import sessions_left
 from tests.unit.transfer.conftest import content, fill
 
@@ -32,7 +33,10 @@ RECORD = {
     "files": None,
     "filePaths": ["artifacts/curve.csv"],
     "metrics": {"rmse": 0.5},
-    "phases": [{"name": "Training", "startedAt": "2026-01-31T12:00:00Z", "seconds": 12.5, "bytes": 0}],
+    "phases": [
+        {"name": "Loading", "startedAt": "2026-01-31T11:59:58Z", "seconds": 2, "bytes": 1536},
+        {"name": "Training", "startedAt": "2026-01-31T12:00:00Z", "seconds": 12.5, "bytes": 0},
+    ],
     "python": "3.12.4",
     "packages": {"numpy": "2.0"},
     "traceback": [],
@@ -77,6 +81,7 @@ class TestTrain:
         assert made["spec"] == {"pipeline": "housing", "environment": {"EPOCHS": "3", "NAME": "a=b"}, "cache": False}
         assert out.strip() == made["metadata"]["name"]
         assert out.startswith("housing-")
+        assert err == f"to see it run: modelberth run follow {out}"
 
     def test_nothing_said_nothing_set(self, cluster, run, pipeline):
         """The pipeline decides about the rest."""
@@ -157,6 +162,7 @@ class TestRuns:
             "housing-v1#train",
             "EPOCHS:",
             "rmse:",
+            "loading:       2.0 s   1.5 KiB",
             "training:     12.5 s",
             "artifacts/curve.csv",
             "epoch 10",
@@ -197,6 +203,13 @@ class TestRuns:
         assert "R: m" in out
         assert "a-1" not in out
 
+    def test_a_long_reason_in_the_list(self, cluster, run):
+        """Is shortened with a word that says where it is whole; as JSON it is whole."""
+        cluster.put("trainingruns", "b-1", {"pipeline": "b"}, {"phase": "Failed", "reason": "R", "message": "m" * 200})
+        _, out, err = run("run", "list")
+        assert ("m" * 100 in out, "modelberth run describe NAME" in err) == (False, True)
+        assert "m" * 200 in run("run", "list", "-o", "json")[1]
+
     def test_files(self, cluster, registry, run, tmp_path):
         """Log, packages and artifacts, the results, and the data where the run keeps it; a full folder is kept."""
         files = {"log.txt": b"epoch 10\n", "artifacts/a.txt": b"1"}
@@ -228,6 +241,34 @@ class TestRuns:
         assert "has not ended" in err
 
 
+class TestFollow:
+    @pytest.mark.parametrize(("status", "code"), [("Succeeded", 0), ("Skipped", 0), ("Failed", 1)])
+    @pytest.mark.parametrize("is_there", [True, False])
+    def test_of_a_run_that_has_ended(self, cluster, registry, run, status, code, is_there):
+        """The end of its log, how it ended, and its exit code, although its pod and perhaps its object are gone."""
+        registry.answers["runs/housing-1"] = {**RECORD, "status": status, "reason": "R", "message": "why it ended"}
+        if is_there:
+            cluster.put("trainingruns", "housing-1", {}, {"phase": status})
+        found, out, err = run("run", "follow", "housing-1")
+        assert (found, out) == (code, "epoch 10\n")
+        assert "modelberth run get housing-1 DIR brings all of it" in err
+        assert err.endswith(f"{status} price-1.1: R: why it ended\n")
+
+    def test_without_the_right_to_its_log(self, cluster, run):
+        """Its end is in the object."""
+        cluster.put("trainingruns", "housing-1", {}, {"phase": "Failed", "reason": "R", "message": "why it ended"})
+        cluster.session_families_refused.add("runs")
+        code, out, err = run("run", "follow", "housing-1")
+        assert (code, out) == (1, "")
+        assert "its log is not shown, for lack of rights: no runs for you" in err
+        assert "Failed: R: why it ended" in err
+
+    def test_of_nobody(self, cluster, run):
+        """An error with the name."""
+        code, _, err = run("run", "follow", "nobody")
+        assert (code, "there is no run nobody" in err) == (1, True)
+
+
 class TestReproduce:
     @pytest.fixture
     def known(self, registry):
@@ -255,7 +296,7 @@ class TestReproduce:
             "trigger": {"type": "Reproduction"},
             "reproduces": "price-1.1",
         }
-        assert "price-1.1: the same content, byte by byte" in out
+        assert "price-1.1: the same content, byte by byte; 1 of 1 metrics differ: rmse" in out
         assert [line.split() for line in out.splitlines()[-1:]] == [["rmse", "0.5", "0.6", "differs"]]
 
     @pytest.mark.parametrize(
@@ -278,6 +319,20 @@ class TestReproduce:
         assert code == 0, err
         assert only_run(cluster)["spec"]["template"]["image"] == (runs or image)
         assert ("it runs as it is named" in err) == (runs is None)
+
+    @pytest.mark.parametrize(
+        ("compared", "metrics", "words"),
+        [
+            ({"sameDigest": True}, {}, "the same content, byte by byte; there are no metrics"),
+            ({"metrics": {"a": 1.0}}, {"a": 1.0}, "other content: the files differ; all metrics are the same"),
+            ({"metrics": {"b": 1.0}}, {"a": 1.0}, "other content: the files differ; 2 of 2 metrics differ: a, b"),
+        ],
+    )
+    def test_what_it_came_to(self, compared, metrics, words):
+        """Content and metrics are told apart, in one line; what only one of the two has differs."""
+        said = comparison({"status": {"reproduction": {"version": "price-1.1", **compared}, "metrics": metrics}})
+        assert said.splitlines()[0] == f"price-1.1: {words}"
+        assert ("b" in metrics or "not reproduced" in said) == ("b" in compared.get("metrics", {}))
 
     def test_a_failure(self, cluster, run, known):
         """There is nothing to compare."""
