@@ -35,11 +35,13 @@ def install(cluster: Cluster, progress: Progress) -> StoreRoot:
     }
     helm = [str(cluster.bin / "helm"), "--kubeconfig", str(cluster.kubeconfig), "--namespace", NAMESPACE]
     settings = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
+    where = ["--namespace", NAMESPACE, "--ignore-not-found", "--output=name"]
+    was_there = cluster.kubectl("get", "deployment/modelberth-operator", *where).strip() != ""
     with progress.step("helm upgrade --install modelberth"):
         chart = str(ROOT / "charts" / "modelberth")
         command = [*helm, "upgrade", "--install", "modelberth", chart, "--create-namespace", *settings]
         run([*command, "--wait", "--timeout", "5m"], progress=progress)
-    if images.MODELBERTH in loaded:
+    if was_there and images.MODELBERTH in loaded:
         with progress.step("its pods, with the image that was just built under the same tag"):
             parts = ["deployment/modelberth-operator", "deployment/modelberth-registry"]
             cluster.kubectl("rollout", "restart", *parts, "--namespace", NAMESPACE)

@@ -22,6 +22,7 @@ ARTIFACT = "digits-classifier"
 DATASET = "digits-images"
 EXAMPLES = ROOT / "examples" / "training"
 DATA = STATE / "data"
+MISTAKE = "digits-mistake"
 BROKEN = "broken"
 RUN_SECONDS = 300.0
 _ENDED = ("Succeeded", "Failed", "Skipped")
@@ -106,7 +107,8 @@ class Story:
 
     def _fail(self) -> None:
         self._progress.headline("A package with a mistake")
-        self._command("push", EXAMPLES / "broken", "--artifact", ARTIFACT, "--version", "2.0")
+        package = ["--artifact", MISTAKE, "--versioning", "Semantic", "--version", "1.0"]
+        self._command("push", EXAMPLES / "broken", *package)
         with self._progress.step("kubectl create -f examples/training/broken-run.yaml"):
             self._stage.kubectl("create", "--filename", str(EXAMPLES / "broken-run.yaml"))
             self._wait_for(BROKEN, "Failed")

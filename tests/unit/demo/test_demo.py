@@ -53,7 +53,7 @@ def test_the_training_examples_name_what_the_demo_pushes() -> None:
     template = TrainingRunSpec.model_validate(run["spec"]).template
     assert template is not None
     assert spec.package.version == f"{story.ARTIFACT}-1.0"
-    assert template.package.version == f"{story.ARTIFACT}-2.0"
+    assert template.package.version == f"{story.MISTAKE}-1.0"
     assert spec.dataset.name == template.dataset.name == story.DATASET
     assert spec.image == template.image
     assert spec.image in DEPLOYMENT.read_text()
