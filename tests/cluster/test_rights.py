@@ -76,7 +76,10 @@ OPERATOR_MAY_NOT = [
 REGISTRY_MAY = [
     *[
         ("get", f"{kind}.modelberth.io", USERS, "")
-        for kind in ("registeredmodels", "modelartifacts", "datasets", "transfersessions")
+        for kind in (
+            *("registeredmodels", "modelartifacts", "modelversions", "datasets", "datasetversions"),
+            *("trainingruns", "transfersessions"),
+        )
     ],
     ("create", "tokenreviews.authentication.k8s.io", "", ""),
     ("create", "subjectaccessreviews.authorization.k8s.io", "", ""),

@@ -91,6 +91,16 @@ class Resolver:
             raise Problem(409, "NotAVersion", f"alias {alias} of {address.name}: {error}") from None
         return await self._by_version(space, [Collection(holder.family, owner)], version, via="alias")
 
+    async def has_version(self, space: Space, family: CollectionFamily, name: str) -> bool:
+        """Whether the object of a version is there: its record stays when somebody deletes it.
+
+        Args:
+            space: the namespace's.
+            family: of the version.
+            name: of the object, such as housing-v3.
+        """
+        return await self._kube.get(FAMILY_OF[family].versions, space.namespace, name) is not None
+
     async def _by_digest(self, space: Space, collections: list[Collection], digest: str) -> Resolution:
         found = {
             collection: version

@@ -66,7 +66,7 @@ class StepReport(Wire):
     """RFC 3339."""
     seconds: Annotated[float, Field(ge=0, lt=2**31)]
     instead_of: StepUid | None = None
-    """The step that counted for this key, whose versions are gone."""
+    """The step that counted for this key, one of whose versions is gone: believed only where that is so."""
 
 
 class StepAnswer(Wire):
@@ -95,7 +95,7 @@ async def record(ns: Namespace, said: StepReport, access: Pusher) -> StepAnswer:
     if held.status != "Succeeded":
         return _answer(mine)
     known = await access.store.run_of_key(access.space, mine.key)
-    is_replaced = known is not None and said.instead_of == known.run.uid
+    is_replaced = known is not None and said.instead_of == known.run.uid and await _is_gone(access, known)
     return _answer(await access.store.remember_key(access.space, mine, instead_of=known if is_replaced else None))
 
 
@@ -130,6 +130,16 @@ async def _check_output(access: Access, output: StepVersion) -> None:
             f"outputs: {output.name}: the session is for {access.family}, and {access.caller.user} has not reserved "
             f"this version: create a session for {family}"
         )
+
+
+async def _is_gone(access: Access, known: KeyRecord) -> bool:
+    """Whether a step counts no longer, for one of the versions that came out of it has been deleted."""
+    for output in _answer(known).outputs:
+        spelt, _, name = output.partition("/")
+        family: CollectionFamily = "datasets" if spelt == "datasets" else "models"
+        if not await access.backend.resolver.has_version(access.space, family, name):
+            return True
+    return False
 
 
 def _record(said: StepReport, run: RunId, user: str) -> RunRecord:

@@ -3,6 +3,8 @@
 import pytest
 
 from modelberth.content.collections import artifact, dataset
+from modelberth.runtime.errors import ApiUnavailable
+from modelberth.runtime.resources import DATASET_VERSIONS, MODEL_VERSIONS
 from modelberth.store.run_types import KeyRecord, RunId
 from modelberth.store.types import NewVersion
 from tests.unit.registry.test_access import add_session
@@ -58,7 +60,7 @@ async def test_a_step_is_recorded_and_known_by_its_key(world, space, pusher):
 
 
 async def test_the_first_success_with_a_key_counts(space, pusher):
-    """Until its versions are gone and somebody says so, of exactly this one."""
+    """Until one of its versions is gone and somebody says so, of exactly this step."""
     async with pusher:
         await pusher.post(STEPS, json=said(1))
         assert (await pusher.post(STEPS, json=said(2))).json()["uid"] == said(1)["uid"]
@@ -66,6 +68,40 @@ async def test_the_first_success_with_a_key_counts(space, pusher):
         assert again.json()["uid"] == said(3)["uid"]
         late = await pusher.post(STEPS, json=said(4, insteadOf=said(1)["uid"]))
         assert late.json()["uid"] == said(3)["uid"]
+
+
+async def test_a_step_whose_versions_are_there_is_not_replaced(world, space, pusher):
+    """Whoever says that they are gone is not believed: the objects are looked for, each of them."""
+    await world.store.reserve_version(space, NewVersion(artifact("fit"), DIGEST, "alice"))
+    outputs = [OUTPUT, {"family": "models", "name": "fit-v0", "digest": DIGEST}]
+    world.kube.put(DATASET_VERSIONS, "team", "clean-v0")
+    world.kube.put(MODEL_VERSIONS, "team", "fit-v0")
+    async with pusher:
+        await pusher.post(STEPS, json=said(1, outputs=outputs))
+        taken = await pusher.post(STEPS, json=said(2, outputs=outputs, insteadOf=said(1)["uid"]))
+        assert taken.json()["uid"] == said(1)["uid"]
+        world.kube.objects.pop((MODEL_VERSIONS.plural, "team", "fit-v0"))
+        again = await pusher.post(STEPS, json=said(3, outputs=outputs, insteadOf=said(1)["uid"]))
+    assert again.json()["uid"] == said(3)["uid"]
+
+
+async def test_a_step_is_not_replaced_while_nobody_can_tell(world, space, pusher):
+    """Without the API server's word the one that counts is kept, and the report can be sent again."""
+    async with pusher:
+        await pusher.post(STEPS, json=said(1))
+        proper = world.kube.get
+
+        async def away(resource, namespace, name):
+            if resource == DATASET_VERSIONS:
+                raise ApiUnavailable(0, "NoAnswer", "nobody listens")
+            return await proper(resource, namespace, name)
+
+        world.kube.get = away
+        assert (await pusher.post(STEPS, json=said(2, insteadOf=said(1)["uid"]))).status_code == 503
+        assert (await pusher.get(f"{STEPS}/{KEY}")).json()["uid"] == said(1)["uid"]
+        world.kube.get = proper
+        again = await pusher.post(STEPS, json=said(2, insteadOf=said(1)["uid"]))
+    assert again.json()["uid"] == said(2)["uid"]
 
 
 async def test_a_failure_is_recorded_and_no_reason_to_skip(world, space, pusher):
