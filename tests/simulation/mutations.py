@@ -5,7 +5,7 @@ replacing one function while the schedules run.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,6 +40,7 @@ from modelberth.runtime.resources import DEPLOYMENTS, MODEL_VERSIONS, REPLICA_SE
 from modelberth.store.types import AliasEntry, NewVersion, Reservation, VersionRecord
 from tests.simulation import bucket
 from tests.simulation.bucket import digest_of
+from tests.simulation.invariants import Broken
 
 Patch = pytest.MonkeyPatch
 
@@ -51,6 +52,27 @@ class Mutation:
     name: str
     invariant: str
     make: Callable[[Patch], None]
+
+    def must_be_caught(self, run_seed: Callable[[int], object], seeds: Iterable[int]) -> None:
+        """Some schedule that the operator passes breaks the invariant, once the mutation is in."""
+        others = set()
+        for seed in seeds:
+            with pytest.MonkeyPatch.context() as patch:
+                self.make(patch)
+                broken = _broken_by(run_seed, seed)
+            if broken == self.invariant and _broken_by(run_seed, seed) is None:
+                return
+            others.add(broken)
+        pytest.fail(f"{self.name}: '{self.invariant}' notices in none of the schedules; noticed: {others}")
+
+
+def _broken_by(run_seed: Callable[[int], object], seed: int) -> str | None:
+    """The invariant that a schedule breaks, if it breaks one."""
+    try:
+        run_seed(seed)
+    except Broken as broken:
+        return broken.invariant
+    return None
 
 
 RECORD = "a version record never changes"

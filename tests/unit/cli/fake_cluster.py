@@ -5,8 +5,9 @@ import http.client
 import json
 import re
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+
+from tests.unit.fake_http import Handler, Server
 
 PROXY = "/api/v1/namespaces/modelberth/services/https:modelberth-registry:443/proxy"
 
@@ -33,8 +34,8 @@ class FakeCluster:
         self.logs = {}
         self.session_families_refused = set()
         self.token = "user-token"
-        handler = type("Handler", (_Handler,), {"cluster": self})
-        self._server = _Server(("127.0.0.1", 0), handler)
+        handler = type("Bound", (_Handler,), {"cluster": self})
+        self._server = Server(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
 
@@ -86,25 +87,10 @@ _LISTED = (
 )
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False
-    block_on_close = True
-
-    def handle_error(self, request, client_address):
-        """A client that went away is no news."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = 30
-    disable_nagle_algorithm = True
-    wbufsize = -1
+class _Handler(Handler):
     cluster: FakeCluster
 
-    def log_message(self, *_):
-        """Silence."""
-
-    def do_GET(self):
+    def handle_any(self):
         parts = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.headers["Authorization"] != f"Bearer {self.cluster.token}":
@@ -121,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return
         getattr(self, f"_{self.command.lower()}")(parts.path, value)
 
-    do_POST = do_PATCH = do_DELETE = do_PUT = do_GET  # noqa: N815 (http.server's names)
+    do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = handle_any  # noqa: N815 (http.server's names)
 
     def _get(self, path, _):
         log = re.fullmatch(r"/api/v1/namespaces/ns/pods/([^/]+)/log", path)

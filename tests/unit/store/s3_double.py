@@ -10,12 +10,12 @@ import threading
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 from modelberth.store.bucket import Bucket
 from modelberth.store.connection import Endpoint, KeyPair
+from tests.unit.fake_http import Handler, Server
 
 NAME = "bucket"
 
@@ -71,16 +71,12 @@ class S3Double:
         return Bucket(Endpoint(self.url), NAME, lambda: KeyPair("key", "secret"))
 
 
-class Handler(BaseHTTPRequestHandler):
-    """One connection."""
+class _Server(Server):
+    daemon_threads = True  # a client keeps its connections
 
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # nor the delayed acknowledgement of an answer's first part
-    wbufsize = -1
+
+class _Handler(Handler):
     double: S3Double
-
-    def log_message(self, *arguments):
-        pass
 
     def handle_any(self):
         length = int(self.headers.get("Content-Length") or 0)
@@ -187,21 +183,13 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(answer)
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request, client_address):
-        pass  # clients that went away
-
-
 @contextmanager
 def running_double():
     """A service for one test."""
     double = S3Double()
-    methods = {f"do_{method}": Handler.handle_any for method in ("GET", "PUT", "HEAD", "DELETE", "POST")}
-    handler = type("BoundHandler", (Handler,), {"double": double, **methods})
-    with Server(("127.0.0.1", 0), handler) as server:
+    methods = {f"do_{method}": _Handler.handle_any for method in ("GET", "PUT", "HEAD", "DELETE", "POST")}
+    handler = type("Bound", (_Handler,), {"double": double, **methods})
+    with _Server(("127.0.0.1", 0), handler) as server:
         double.url = f"http://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -10,11 +10,11 @@ import json
 import re
 import threading
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from modelberth.content.layout import Layout
 from modelberth.content.tree import Tree
+from tests.unit.fake_http import Handler, Server
 
 SPACE = "abcdefghijklmnopqrstuvwxyz"
 SECRET = "query-that-is-a-credential"
@@ -63,8 +63,8 @@ class FakeRegistry:
         self.sent_bytes = 0
         self._ulids = 0
         self.lock = threading.Lock()
-        handler = type("Handler", (_Handler,), {"registry": self})
-        self._server = _Server(("127.0.0.1", 0), handler)
+        handler = type("Bound", (_Handler,), {"registry": self})
+        self._server = Server(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
 
@@ -94,30 +94,10 @@ class FakeRegistry:
         )
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False
-    block_on_close = True
-
-    def handle_error(self, request, client_address):
-        """A client that went away is no news."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = 30
-    disable_nagle_algorithm = True
-    wbufsize = -1
+class _Handler(Handler):
     registry: FakeRegistry
 
-    def log_message(self, *_):
-        """Silence."""
-
-    def do_GET(self):
-        self._serve()
-
-    do_PUT = do_POST = do_GET  # noqa: N815 (http.server's names)
-
-    def _serve(self):
+    def handle_any(self):
         path = urlsplit(self.path).path
         found = [
             (kind, action, match.groups())
@@ -141,6 +121,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(self.fault, {"error": {"code": "Fault", "message": "as the test asked"}})
             return
         action(self, *groups)
+
+    do_GET = do_PUT = do_POST = handle_any  # noqa: N815 (http.server's names)
 
     def _body(self):
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
