@@ -46,13 +46,12 @@ def family_of(arguments: argparse.Namespace) -> CollectionFamily | None:
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
     """How many threads move bytes."""
-    default = os.environ.get("MODELBERTH_WORKERS", "")
     parser.add_argument(
         "--workers",
         type=positive,
-        default=int(default) if default.isdecimal() and int(default) else default_workers(),
+        default=os.environ.get("MODELBERTH_WORKERS") or default_workers(),
         metavar="N",
-        help="threads that hash and transfer, 8 MiB of memory each (default: %(default)s)",
+        help="threads that hash and transfer, 8 MiB of memory each ($MODELBERTH_WORKERS; default: %(default)s)",
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
 

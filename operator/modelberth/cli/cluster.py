@@ -11,6 +11,7 @@ from modelberth.runtime.connection import ConfigurationError, Connection, proxy_
 from modelberth.runtime.credentials import CredentialsError, Headers
 from modelberth.runtime.kubeconfig import load_connection
 from modelberth.runtime.resources import Object, Resource
+from modelberth.transfer.answers import decoded
 from modelberth.transfer.errors import HttpFailure
 from modelberth.transfer.http import Http, Patience, failure
 
@@ -144,7 +145,7 @@ class Cluster:
                 return attempt()
 
         try:
-            answer: Object = json.loads(self._patience.run(attempt_with_fresh_credentials))
+            answer: Object = decoded(url, self._patience.run(attempt_with_fresh_credentials))
         except HttpFailure as error:
             if error.status != 401:
                 raise

@@ -11,8 +11,10 @@ from modelberth.cli.times import time_text
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("address", metavar="MODEL:ALIAS", type=alias_address)
-    parser.add_argument("--at", metavar="TIME", help="such as 2026-11-21T09:00:00Z (default: the last version)")
+    parser.add_argument("address", metavar="MODEL:ALIAS", type=alias_address, help="such as digits:production")
+    parser.add_argument(
+        "--at", metavar="TIME", help="such as 2026-11-21T09:00:00Z, in UTC if no offset is given (default: now)"
+    )
     add_question(parser)
 
 

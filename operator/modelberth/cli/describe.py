@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from modelberth.cli.arguments import add_family
 from modelberth.cli.questions import (
     Answer,
     Subject,
-    add_family,
     add_question,
     asking,
     family_query,
@@ -30,7 +30,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("address", metavar="ADDRESS", type=subject, help="such as digits:production, housing-price-1.1")
     add_family(parser)
     parser.add_argument(
-        "--libraries", metavar="TEXT", nargs="?", const="", help="all libraries, or those whose names contain TEXT"
+        "--libraries",
+        metavar="TEXT",
+        nargs="?",
+        const="",
+        help="all libraries, or those whose names contain TEXT (default: the first twelve)",
     )
     add_question(parser)
 

@@ -23,9 +23,19 @@ def add_description(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what is known about the version")
     group.add_argument("--format", metavar="NAME", help="what reads the content, such as onnx, safetensors, sklearn")
     group.add_argument("--description", metavar="TEXT", help="what is special about the version")
-    group.add_argument("--metric", action="append", default=[], metavar="NAME=NUMBER", help="may be repeated")
-    group.add_argument("--parameter", action="append", default=[], metavar="NAME=TEXT", help="may be repeated")
-    group.add_argument("--parent", action="append", default=[], metavar="VERSION", help="such as mnist-v3; repeatable")
+    group.add_argument(
+        "--metric", action="append", default=[], metavar="NAME=NUMBER", help="what was measured; repeatable"
+    )
+    group.add_argument(
+        "--parameter", action="append", default=[], metavar="NAME=TEXT", help="what the training was told; repeatable"
+    )
+    group.add_argument(
+        "--parent",
+        action="append",
+        default=[],
+        metavar="VERSION",
+        help="a ModelVersion that it was made from, by fine-tuning or otherwise, such as mnist-v3; repeatable",
+    )
     group.add_argument(
         "--trained-on",
         action="append",
@@ -34,9 +44,19 @@ def add_description(parser: argparse.ArgumentParser) -> None:
         help="a DatasetVersion (housing-v3) or where else the data lies; role: train, validation or test; repeatable",
     )
     group.add_argument(
-        "--derived-from", action="append", default=[], metavar="VERSION", help="of data: such as housing-v1; repeatable"
+        "--derived-from",
+        action="append",
+        default=[],
+        metavar="VERSION",
+        help="with --dataset: a DatasetVersion that it was made from, such as housing-v1; repeatable",
     )
-    group.add_argument("--label", action="append", default=[], metavar="NAME=TEXT", help="of data: may be repeated")
+    group.add_argument(
+        "--label",
+        action="append",
+        default=[],
+        metavar="NAME=TEXT",
+        help="with --dataset: whatever else is to be known; repeatable",
+    )
     group.add_argument("--run", metavar="URI", help="the page of the training run")
     group.add_argument("--code-repository", metavar="URI", help="where the training program's source lies")
     group.add_argument("--code-revision", metavar="COMMIT", help="its commit")

@@ -60,6 +60,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the tables, or their rows as JSON."""
     place, about, family = Place.of(arguments), arguments.address, family_of(arguments)
+    if arguments.zip is not None and arguments.output is not None:
+        raise UsageError("--zip writes a file and shows nothing: leave -o away")
     if arguments.zip is not None and about is None:
         raise UsageError("--zip: say which version, such as housing-price:1.1")
     if arguments.zip is None and about is not None and about.folder is not None:

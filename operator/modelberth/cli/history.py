@@ -11,7 +11,7 @@ from modelberth.cli.times import time_text
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("address", metavar="MODEL:ALIAS", type=alias_address)
+    parser.add_argument("address", metavar="MODEL:ALIAS", type=alias_address, help="such as digits:production")
     parser.add_argument("-o", "--output", choices=("json",), help="print JSON instead of a table")
     add_place(parser)
 

@@ -11,11 +11,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from modelberth.cli.arguments import add_place, positive
+from modelberth.cli.arguments import add_family, add_place, positive
+from modelberth.cli.errors import UsageError
 from modelberth.cli.questions import (
     Answer,
     Subject,
-    add_family,
     asking,
     family_query,
     short_digest,
@@ -46,14 +46,18 @@ _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("address", metavar="ADDRESS", type=subject, help="such as digits:production, housing:v3")
-    parser.add_argument("--run", action="store_true", help="the name is a TrainingRun's")
+    parser.add_argument("--run", action="store_true", help="ADDRESS is the name of a TrainingRun that has ended")
     add_family(parser)
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--up", action="store_const", const="up", dest="direction", help="only what it was made of")
     where.add_argument("--down", action="store_const", const="down", dest="direction", help="only what was made of it")
     parser.add_argument("--depth", type=positive, metavar="N", help="so many steps at most (default: all)")
     parser.add_argument(
-        "-o", "--output", choices=("table", "json", "dot", "svg"), default="table", help="default: %(default)s"
+        "-o",
+        "--output",
+        choices=("table", "json", "dot", "svg"),
+        default="table",
+        help="svg is a picture, dot one for Graphviz (default: %(default)s)",
     )
     add_place(parser)
 
@@ -61,6 +65,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the graph in the form asked for."""
     about: Subject = arguments.address
+    if arguments.run and arguments.dataset:
+        raise UsageError("--run and --dataset: the name is either a TrainingRun's or a Dataset's")
     query = {"run" if arguments.run else "address": about.text, "direction": arguments.direction or "both"}
     if arguments.depth:
         query["depth"] = str(arguments.depth)

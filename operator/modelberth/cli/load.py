@@ -28,9 +28,13 @@ _TERMINATED = 128 + signal.SIGTERM
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("address", metavar="ADDRESS", type=address)
+    parser.add_argument("address", metavar="ADDRESS", type=address, help="such as handwriting:v1, digits:production")
     parser.add_argument("folder", metavar="DIR", help="made by this command; the folders above it are made, too")
-    parser.add_argument("--desired", action="store_true", help="take what the alias should stand for, served or not")
+    parser.add_argument(
+        "--desired",
+        action="store_true",
+        help="of an alias: the version that its spec asks for, also while another one still answers",
+    )
     parser.add_argument("--replace", action="store_true", help="replace a folder that holds something else")
     add_family(parser)
     add_workers(parser)

@@ -20,7 +20,7 @@ COMMANDS = {
     "push": "send a folder as a new version of an artifact",
     "load": "bring a version into a folder",
     "verify": "check every byte of a version in the store, or of a folder",
-    "get": "show artifacts, models, versions and aliases",
+    "get": "show artifacts, datasets, models, versions and aliases",
     "history": "show what happened to an alias",
     "lineage": "show what a version was made of, and what was made of it",
     "describe": "say what is known of a version: data, parameters, run, environment, metrics",
@@ -105,8 +105,10 @@ def _top_level(program: str, words: list[str]) -> int:
     """Help, or an error for what is no command."""
     parser = argparse.ArgumentParser(
         prog=program,
-        description="Versions of models, and the aliases that deploy them.",
-        epilog=f"{program} COMMAND --help says more about a command.",
+        description="Versions of models and data, the runs that make them, and the aliases that deploy them.",
+        epilog=f"{program} COMMAND --help says more about a command. An ADDRESS names a version: "
+        "[namespace/]name[:alias | :v4 | :1.1 | @sha256:…], with the name of an artifact, a dataset or, before an "
+        "alias, a registered model. An artifact's or dataset's name alone means :latest.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():

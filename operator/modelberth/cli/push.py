@@ -21,10 +21,14 @@ from modelberth.transfer.progress import Progress
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("folder", metavar="DIR")
+    parser.add_argument("folder", metavar="DIR", help="the folder; what is in it becomes the version")
     to = parser.add_mutually_exclusive_group(required=True)
-    to.add_argument("--artifact", type=artifact, dest="collection", metavar="NAME", help="the ModelArtifact")
-    to.add_argument("--dataset", type=dataset, dest="collection", metavar="NAME", help="the Dataset")
+    to.add_argument(
+        "--artifact", type=artifact, dest="collection", metavar="NAME", help="the ModelArtifact that gets the version"
+    )
+    to.add_argument(
+        "--dataset", type=dataset, dest="collection", metavar="NAME", help="the Dataset that gets the version"
+    )
     parser.add_argument("--alias", metavar="NAME", help="move this alias of the artifact or dataset to the version")
     parser.add_argument("--version", metavar="VERSION", help="such as v4 or 2.0 (default: the next one)")
     parser.add_argument(
@@ -32,7 +36,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("Sequence", "Semantic"),
         help="how a new artifact counts: v0, v1, … or 1.0, 1.1, … (default: Sequence)",
     )
-    parser.add_argument("--draft", action="store_true", help="keep content and number, make no object")
+    parser.add_argument(
+        "--draft",
+        action="store_true",
+        help="keep the content and reserve its version, but make no object: the same push without --draft does",
+    )
     parser.add_argument(
         "-o",
         "--output",

@@ -48,13 +48,8 @@ def add_question(parser: argparse.ArgumentParser) -> None:
     add_place(parser)
 
 
-def add_family(parser: argparse.ArgumentParser) -> None:
-    """Which of two that have the same name."""
-    parser.add_argument("--dataset", action="store_true", help="the name is a Dataset's")
-
-
 def family_query(arguments: argparse.Namespace) -> dict[str, str]:
-    """The part of a query that says so."""
+    """The part of a query that says which of an artifact and a dataset of one name is meant."""
     return {"family": "datasets"} if arguments.dataset else {}
 
 

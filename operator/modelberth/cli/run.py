@@ -40,14 +40,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         if name != "list":
             part.add_argument("name", metavar="NAME", help="the TrainingRun")
         if name == "get":
-            part.add_argument("folder", metavar="DIR", help="made by this command")
+            part.add_argument("folder", metavar="DIR", help="where to; made by this command")
             add_workers(part)
         if name in ("describe", "get"):
             part.add_argument(
                 "--uid", help="the run with this metadata.uid, where several had the name (default: the last)"
             )
         if name in ("describe", "list"):
-            part.add_argument("-o", "--output", choices=("json",), help="print JSON instead")
+            part.add_argument("-o", "--output", choices=("json",), help="print JSON instead of text")
         if name == "list":
             part.add_argument("--pipeline", metavar="NAME", help="only runs of this TrainingPipeline")
         add_place(part)
@@ -145,5 +145,5 @@ _ACTIONS = {
     "describe": (_describe, "show everything about a run"),
     "follow": (_follow, "show a run's phases and output until it has ended; the exit code is the run's"),
     "get": (_get, "bring a run's files into a folder"),
-    "list": (_list, "list the runs of the namespace"),
+    "list": (_list, "list the runs of the namespace, as long as their objects are there"),
 }

@@ -26,9 +26,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--data", metavar="ADDRESS", type=subject, help="only runs that used this, such as housing:v3")
     parser.add_argument("--pipeline", metavar="NAME", help="only runs of this TrainingPipeline")
-    parser.add_argument("--sort", metavar="METRIC", help="greatest first (default: newest first)")
+    parser.add_argument("--sort", metavar="METRIC", help="by this metric, greatest first (default: newest first)")
     parser.add_argument("--ascending", action="store_true", help="with --sort: least first, as errors and losses want")
-    parser.add_argument("--limit", type=positive, default=100, metavar="N", help="default: %(default)s")
+    parser.add_argument(
+        "--limit", type=positive, default=100, metavar="N", help="at most so many (default: %(default)s)"
+    )
     add_question(parser)
 
 

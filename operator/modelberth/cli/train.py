@@ -31,11 +31,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a parameter, before the pipeline's; repeatable",
+        help="a parameter of this run, which counts before the pipeline's; repeatable",
     )
-    parser.add_argument("--no-cache", action="store_true", help="run also what has succeeded before")
+    parser.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="train also where an equal run has succeeded, which otherwise ends Skipped",
+    )
     parser.add_argument("--notes", metavar="TEXT", help="what is special about this run")
-    parser.add_argument("--name", help="of the run (default: the pipeline's with a random end)")
+    parser.add_argument("--name", help="the run's name (default: the pipeline's with a random end)")
     parser.add_argument("--follow", action="store_true", help="show phases and output until the run has ended")
     add_place(parser)
 

@@ -25,9 +25,13 @@ _SHOWN = 20
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("address", metavar="ADDRESS", type=address)
+    parser.add_argument("address", metavar="ADDRESS", type=address, help="such as handwriting:v1, digits:production")
     parser.add_argument("folder", metavar="DIR", nargs="?", help="compare this folder instead of reading the store")
-    parser.add_argument("--desired", action="store_true", help="take what the alias should stand for, served or not")
+    parser.add_argument(
+        "--desired",
+        action="store_true",
+        help="of an alias: the version that its spec asks for, also while another one still answers",
+    )
     add_family(parser)
     add_workers(parser)
     add_place(parser)

@@ -22,14 +22,16 @@ _POLL_SECONDS = 1.0
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("address", metavar="MODEL:ALIAS", type=alias_address)
+    parser.add_argument("address", metavar="MODEL:ALIAS", type=alias_address, help="such as digits:production")
     parser.add_argument(
         "--version",
         type=version_name,
         metavar="VERSION",
         help="the ModelVersion's name, such as mnist-v4 (default: what the spec asks for)",
     )
-    parser.add_argument("--timeout", type=positive, default=600, metavar="SECONDS", help="default: %(default)s")
+    parser.add_argument(
+        "--timeout", type=positive, default=600, metavar="SECONDS", help="how long (default: %(default)s)"
+    )
     add_place(parser)
 
 

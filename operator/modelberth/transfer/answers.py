@@ -64,7 +64,7 @@ def decoded(url: str, text: bytes) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        raise TransferError(f"{describe(url)}: the answer is not JSON; is this a Modelberth registry?") from None
+        raise TransferError(f"{describe(url)}: the answer is not JSON: is this the right address?") from None
 
 
 def as_object(value: Any) -> Mapping[str, Any]:

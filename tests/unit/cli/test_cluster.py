@@ -53,3 +53,12 @@ def test_a_registry_that_is_not_where_it_is_looked_for(cluster, run, monkeypatch
     assert "there is no registry in namespace modelberth" in err
     assert "--registry-namespace" in err
     assert PROXY not in err
+
+
+def test_an_answer_that_is_no_json(cluster, run, monkeypatch):
+    """Comes from something that is no API server: a sentence, no traceback."""
+    monkeypatch.setattr(
+        "tests.unit.cli.fake_cluster._Handler._get", lambda handler, *_: handler._answer(200, b"<html>")
+    )
+    code, _, err = run("get")
+    assert (code, "the answer is not JSON: is this the right address?" in err) == (1, True)

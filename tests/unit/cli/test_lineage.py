@@ -147,7 +147,10 @@ class TestLineage:
         assert "-o json has them whole" in err
         assert image in json.loads(run("lineage", "price-1.1", "-o", "json")[1])["nodes"][1]["name"]
 
-    @pytest.mark.parametrize("words", [["Nonsense"], ["price-1.1", "--up", "--down"], ["price-1.1", "--depth", "0"]])
+    @pytest.mark.parametrize(
+        "words",
+        [["Nonsense"], ["price-1.1", "--up", "--down"], ["price-1.1", "--depth", "0"], ["run-2", "--run", "--dataset"]],
+    )
     def test_wrong_usage(self, run, words):
         """Is told before anybody is asked."""
         assert run("lineage", *words)[0] == 2

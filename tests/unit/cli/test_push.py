@@ -183,6 +183,15 @@ def test_who_may_not_see_a_version_is_not_told_of_it(cluster, run, model):
     assert (code, "warning" in err) == (0, False), err
 
 
+def test_a_number_of_threads_in_the_environment_that_is_none(cluster, run, model, monkeypatch):
+    """Is as wrong as on the command line."""
+    monkeypatch.setenv("MODELBERTH_WORKERS", "many")
+    code, _, err = run("push", model, "--artifact", "mnist")
+    assert (code, "'many' is not a whole number" in err) == (2, True)
+    monkeypatch.setenv("MODELBERTH_WORKERS", "2")
+    assert run("push", model, "--artifact", "mnist")[0] == 0
+
+
 @pytest.mark.parametrize(
     "case",
     [

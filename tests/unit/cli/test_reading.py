@@ -178,6 +178,7 @@ def test_get_of_an_objects_name_says_the_address(run):
     """Who writes mnist-v0 means mnist:v0; and a folder is for --zip only."""
     assert "is mnist:v0 meant?" in run("get", "mnist-v0")[2]
     assert run("get", "mnist:v0#sub")[0] == 2
+    assert run("get", "mnist:v0", "--zip", "file", "-o", "json")[0] == 2
     assert run("get", "Mnist")[0] == 2
 
 
