@@ -24,6 +24,7 @@ ENDS = "every run ends"
 ONE_RUN = "a trigger makes one run"
 FOLLOWS = "a pipeline has taken up the newest data"
 NOTHING_LEFT = "nothing of a run that is over still runs"
+USED = "a version says which pipelines name it"
 TRUE = "status never claims what was not recorded"
 ERRORS = "a reconciler fails only for its surroundings"
 SPEC = "the operator writes no spec of others"
@@ -69,9 +70,22 @@ class TrainingInvariants:
         for pod in server.peek_all(PODS, NAMESPACE):
             if pod["metadata"].get("labels", {}).get(names.LABEL_RUN) and not has_ended(pod):
                 raise Broken(NOTHING_LEFT, f"{pod['metadata']['name']} runs")
+        for package in server.peek_all(MODEL_VERSIONS, NAMESPACE):
+            self._check_used(package)
         pipeline = server.peek(TRAINING_PIPELINES, NAMESPACE, BY_DATA)
         if pipeline is not None:
             self._check_follows(pipeline)
+
+    def _check_used(self, package: Object) -> None:
+        name = package["metadata"]["name"]
+        users = [
+            f"trainingpipeline/{pipeline['metadata']['name']}"
+            for pipeline in self._world.server.peek_all(TRAINING_PIPELINES, NAMESPACE)
+            if pipeline["spec"]["package"].get("version") == name
+        ]
+        said = (package.get("status") or {}).get("usedBy", [])
+        if said != sorted(users):  # at rest every run has ended
+            raise Broken(USED, f"{name} says {said}, and is named by {users}")
 
     def _check_follows(self, pipeline: Object) -> None:
         data = self._world.server.peek(DATASETS, NAMESPACE, pipeline["spec"]["dataset"]["name"]) or {}

@@ -112,7 +112,8 @@ class ContentStatus(ObjectStatus):
     stored_bytes: Count | None = None
     """The sizes of the objects in the store that hold it, in bytes; content that it shares with others included."""
     used_by: Annotated[tuple[Annotated[str, Field(max_length=256)], ...], Field(max_length=64)] | None = None
-    """What stands on this version, such as RegisteredModel/digits:production; shown, not relied on."""
+    """What stands on this version, such as registeredmodel/digits:production or trainingpipeline/housing: models and
+    collections by links and aliases, pipelines that name it, runs that have not ended. Shown, not relied on."""
     pushed_by: UserName | None = None
     """Who sent the content, from the version's record in the store."""
 

@@ -1,6 +1,6 @@
 """A version of a model or a dataset: Ready once its content lies in the store under its record's digest, for ever."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,11 +9,10 @@ from modelberth.api.conditions import STORED, set_condition
 from modelberth.content import collections
 from modelberth.content.collections import Collection, CollectionFamily
 from modelberth.content.versions import Version
-from modelberth.domain.objects import Object, dig, generation_of, is_ready, name_of
+from modelberth.domain.objects import Object, dig, generation_of, is_ready
 from modelberth.domain.run_claims import CLAIM, claims_run
 from modelberth.domain.verdicts import Event, Standing, Verdict, blocked, summarise, waiting
 
-USED_BY_SHOWN = 64
 _IDENTITY = frozenset({"artifact", "dataset", "version", "digest", "source"})
 COLLECTION_KINDS: Mapping[CollectionFamily, str] = {"models": "ModelArtifact", "datasets": "Dataset"}
 _EXAMPLE = {"Sequence": "v4", "Semantic": "1.1"}
@@ -94,20 +93,6 @@ def judge_content(version: Object, stored: Stored) -> Verdict:
 def is_settled(version: Object) -> bool:
     """Whether nothing can change any more: Ready for this generation, and neither spec nor content ever change."""
     return is_ready(version) and bool(dig(version, "status", "digest"))
-
-
-def used_by(version: Object, owners: Iterable[Object]) -> list[str]:
-    """Who points at the version, for people to see: the admission policy asks the live objects itself."""
-    name = name_of(version)
-    found = set()
-    for owner in owners:
-        where = f"{str(owner['kind']).lower()}/{name_of(owner)}"
-        if name in (dig(owner, "spec", "links") or {}):
-            found.add(where)
-        wanted = {alias: entry.get("version") for alias, entry in (dig(owner, "spec", "aliases") or {}).items()}
-        current = {alias: entry.get("current") for alias, entry in (dig(owner, "status", "aliases") or {}).items()}
-        found |= {f"{where}:{alias}" for alias, target in [*wanted.items(), *current.items()] if target == name}
-    return sorted(found)[:USED_BY_SHOWN]
 
 
 def status_of(

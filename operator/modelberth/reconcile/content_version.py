@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from modelberth.api import names
 from modelberth.content.errors import FormatError
 from modelberth.content.versions import Version
-from modelberth.domain import content_version
+from modelberth.domain import content_version, version_users
 from modelberth.domain.content_version import Stored, collection_of, number_of
 from modelberth.domain.objects import Object, dig, is_deleting, name_of, namespace_of
 from modelberth.domain.run_claims import claims_run
@@ -141,7 +141,7 @@ class ContentVersionReconciler:
         owners = [
             owner for users in self._family.users for owner in self._cache.by_index(users, index, namespace, name)
         ]
-        return content_version.used_by(version, owners)
+        return version_users.used_by(name, owners, self._family.name)
 
 
 _RETRIES: Mapping[str, float] = {

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from modelberth.api import names
+from modelberth.domain import version_users
 from modelberth.domain.content_version import collection_of
 from modelberth.domain.objects import Object, condition, dig, is_deleting, is_ready, label, name_of, namespace_of
 from modelberth.reconcile import training_mapping
@@ -20,6 +21,7 @@ from modelberth.runtime.resources import (
     REGISTERED_MODELS,
     REPLICA_SETS,
     SERVICES,
+    TRAINING_PIPELINES,
     TRAINING_RUNS,
     TRANSFER_SESSIONS,
     Key,
@@ -39,19 +41,12 @@ def add_indexes(cache: Cache) -> None:
     for family in FAMILIES:
         cache.add_index(family.versions, "collection", lambda version: [collection_of(version).name])
         for users in family.users:
-            cache.add_index(users, family.versions.plural, versions_named_by)
+            cache.add_index(users, family.versions.plural, partial(version_users.named_by, family=family.name))
     cache.add_index(MODEL_DEPLOYMENTS, "model", lambda deployment: [str(dig(deployment, "spec", "model"))])
     cache.add_index(MODEL_DEPLOYMENTS, "template", _template_named_by)
     for owned in (REPLICA_SETS, CONTROLLER_REVISIONS):
         cache.add_index(owned, "deployment", lambda obj: [label(obj, names.LABEL_DEPLOYMENT) or ""])
     training_mapping.add_indexes(cache)
-
-
-def versions_named_by(owner: Object) -> set[str]:
-    """The versions that a model or a collection links, wants under an alias, or currently stands for."""
-    wanted = {str(entry.get("version")) for entry in (dig(owner, "spec", "aliases") or {}).values()}
-    current = {str(entry.get("current")) for entry in (dig(owner, "status", "aliases") or {}).values()}
-    return {*wanted, *current, *(dig(owner, "spec", "links") or {})} - {"None"}
 
 
 def work_for(resource: Resource, old: Object | None, new: Object | None, cache: Cache) -> set[Work]:
@@ -155,14 +150,20 @@ def _followers(model: Object, cache: Cache) -> Iterator[Work]:
 
 def _used_versions(family: ContentFamily, old: Object | None, new: Object | None) -> Iterator[Work]:
     """Versions that gained or lost a user: their ``usedBy`` is out of date."""
-    before = versions_named_by(old) if old is not None else set()
-    after = versions_named_by(new) if new is not None else set()
+    before = version_users.named_by(old, family.name) if old is not None else set()
+    after = version_users.named_by(new, family.name) if new is not None else set()
     namespace = namespace_of(new or old or {})
     for name in before ^ after:
         yield family.versions.plural, Key(namespace, name)
     for name in before & after:
         if old is not None and new is not None and _users_differ(old, new):
             yield family.versions.plural, Key(namespace, name)
+
+
+def _of_training(old: Object | None, new: Object | None, obj: Object, cache: Cache) -> Iterator[Work]:
+    del obj, cache
+    for family in FAMILIES:
+        yield from _used_versions(family, old, new)
 
 
 def _users_differ(old: Object, new: Object) -> bool:
@@ -187,6 +188,8 @@ _RULES: dict[Resource, _Rule] = {
     MODEL_DEPLOYMENTS: _of_deployment,
     TRANSFER_SESSIONS: _of_session,
     POD_TEMPLATES: _of_template,
+    TRAINING_PIPELINES: _of_training,
+    TRAINING_RUNS: _of_training,
     DEPLOYMENTS: _of_owned,
     REPLICA_SETS: _of_owned,
     SERVICES: _of_owned,

@@ -14,6 +14,8 @@ from modelberth.runtime.resources import (
     MODEL_ARTIFACTS,
     MODEL_VERSIONS,
     REGISTERED_MODELS,
+    TRAINING_PIPELINES,
+    TRAINING_RUNS,
     Resource,
 )
 
@@ -35,7 +37,10 @@ class ContentFamily:
     users: tuple[Resource, ...]
 
 
-MODEL_FAMILY: Final = ContentFamily("models", MODEL_ARTIFACTS, MODEL_VERSIONS, (REGISTERED_MODELS, MODEL_ARTIFACTS))
-DATASET_FAMILY: Final = ContentFamily("datasets", DATASETS, DATASET_VERSIONS, (DATASETS,))
+_TRAINING: Final = (TRAINING_PIPELINES, TRAINING_RUNS)
+MODEL_FAMILY: Final = ContentFamily(
+    "models", MODEL_ARTIFACTS, MODEL_VERSIONS, (REGISTERED_MODELS, MODEL_ARTIFACTS, *_TRAINING)
+)
+DATASET_FAMILY: Final = ContentFamily("datasets", DATASETS, DATASET_VERSIONS, (DATASETS, *_TRAINING))
 FAMILIES: Final = (MODEL_FAMILY, DATASET_FAMILY)
 FAMILY_OF: Final[Mapping[CollectionFamily, ContentFamily]] = {family.name: family for family in FAMILIES}

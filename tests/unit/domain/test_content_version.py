@@ -10,10 +10,9 @@ from modelberth.domain.content_version import (
     judge_collection,
     judge_content,
     status_of,
-    used_by,
 )
 from modelberth.domain.verdicts import Standing, Verdict
-from tests.unit.domain.builders import DIGEST_3, DIGEST_4, NOW, artifact, dataset, dataset_version, model, version
+from tests.unit.domain.builders import DIGEST_3, DIGEST_4, NOW, artifact, dataset, dataset_version, version
 
 
 @pytest.mark.parametrize(
@@ -91,21 +90,3 @@ def test_a_store_that_does_not_answer_says_nothing_about_the_content():
     by_type = {c["type"]: c for c in status_of(version(ready=False), away, None, [], now=NOW)["conditions"]}
     assert by_type["Ready"]["status"] == "Unknown"
     assert "Stored" not in by_type
-
-
-def test_users_are_links_and_aliases_wished_or_current():
-    """For people to see why a version cannot be deleted."""
-    wanting = model(
-        {"staging": "mnist-v4"},
-        spec={"links": {"mnist-v4": {}}},
-        status={"aliases": {"production": {"current": "mnist-v4"}}},
-    )
-    owner = artifact(aliases={"best": {"version": "mnist-v4"}})
-    reviewed = dataset(aliases={"reviewed": {"version": "housing-v1"}})
-    assert used_by(dataset_version(), [reviewed]) == ["dataset/housing:reviewed"]
-    assert used_by(version(), [wanting, owner]) == [
-        "modelartifact/mnist:best",
-        "registeredmodel/digits",
-        "registeredmodel/digits:production",
-        "registeredmodel/digits:staging",
-    ]

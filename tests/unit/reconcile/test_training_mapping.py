@@ -18,6 +18,7 @@ from tests.unit.domain.training.builders import pipeline, pod, run
 FED = ("trainingpipelines", Key("shop", "fed"))
 ONE = ("trainingruns", Key("shop", "one"))
 TWO = ("trainingruns", Key("shop", "two"))
+PACKAGE = ("modelversions", Key("shop", "price-1.0"))
 TRUST = (mapping.TRUST, Key("shop", ""))
 
 
@@ -35,6 +36,21 @@ def test_a_run_that_comes_concerns_its_pipeline_and_its_siblings(cache):
     """Where runs may not meet, the others look again; and the namespace needs the registry's address."""
     work = mapping.work_for(TRAINING_RUNS, None, run("one"), cache)
     assert work == {ONE, TWO, FED, TRUST}
+
+
+def test_versions_hear_of_who_names_them_and_of_who_does_no_more(cache):
+    """A run counts from when its inputs are found until it ends; a pipeline as long as its spec names them."""
+    unstarted = run("one")
+    going = run("one", status={"phase": "Training", "inputs": {"package": "price-1.0", "dataset": "housing-v1"}})
+    over = run("one", status=going["status"] | {"phase": "Failed"})
+    used = {PACKAGE, ("datasetversions", Key("shop", "housing-v1"))}
+    assert used <= mapping.work_for(TRAINING_RUNS, unstarted, going, cache)
+    assert used <= mapping.work_for(TRAINING_RUNS, going, over, cache)
+    assert used <= mapping.work_for(TRAINING_RUNS, going, None, cache)
+    assert used.isdisjoint(mapping.work_for(TRAINING_RUNS, over, None, cache))
+    other = pipeline(package={"version": "price-1.1"})
+    moved = mapping.work_for(TRAINING_PIPELINES, pipeline(), other, cache)
+    assert {PACKAGE, ("modelversions", Key("shop", "price-1.1"))} <= moved
 
 
 def test_a_runs_progress_concerns_nobody_else(cache):
@@ -65,5 +81,5 @@ def test_data_concerns_who_follows_it_and_who_waits_for_it(cache):
 
 def test_a_pipeline_concerns_its_runs_when_its_spec_changes(cache):
     """A status of it does not."""
-    assert mapping.work_for(TRAINING_PIPELINES, None, pipeline(), cache) == {FED, ONE, TWO}
+    assert mapping.work_for(TRAINING_PIPELINES, None, pipeline(), cache) == {FED, ONE, TWO, PACKAGE}
     assert mapping.work_for(TRAINING_PIPELINES, pipeline(), pipeline(status={"active": []}), cache) == {FED}
