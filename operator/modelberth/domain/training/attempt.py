@@ -10,14 +10,13 @@ from modelberth.api.training_run import RunPhase
 from modelberth.domain.objects import Object, dig, is_deleting, name_of, timestamps, uid_of
 from modelberth.domain.pods import Trouble
 from modelberth.domain.rollouts import LoaderProgress
-from modelberth.domain.training import pod_state, reasons
+from modelberth.domain.training import going, pod_state, reasons
 from modelberth.domain.training.inputs import Inputs
 from modelberth.domain.training.plan import (
     Ending,
     Plan,
     Told,
     failures_of,
-    phases_shown,
     with_failure,
 )
 from modelberth.domain.training.pod import Attempt, attempt_of, is_ours, pod_name, render
@@ -26,20 +25,11 @@ from modelberth.domain.training.start import cancelled, ended
 from modelberth.domain.training.template import Settled
 from modelberth.domain.verdicts import Standing, Verdict, waiting
 
-POLL: Final = 5.0
-"""Seconds until the progress of a pod that runs is asked for again; its state comes by itself."""
 LOOK_AGAIN: Final = 30.0
 """Seconds until a pod that was refused is tried again: a quota that has room again makes no event."""
 _DEADLINE_GRACE: Final = timedelta(seconds=120)
 """The program's deadline is held by its supervisor; this long after it something is wrong with that."""
 _START_TROUBLES: Final = frozenset({reasons.IMAGE_PULL_FAILED, reasons.CONTAINER_NOT_CREATED})
-_PHASE_OF: Final = {
-    Stage.STARTING: RunPhase.WAITING,
-    Stage.LOADING: RunPhase.LOADING,
-    Stage.RUNNING: RunPhase.TRAINING,
-    Stage.UPLOADING: RunPhase.UPLOADING,
-}
-_ORDER: Final = [*RunPhase]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +92,8 @@ def decide(seen: Observed, *, now: datetime) -> Plan:
     given_up = _given_up(seen, seen.own_pod, state, now)
     if given_up is not None:
         return _failed(seen, given_up, now)
-    return _going(seen, seen.own_pod, state)
+    patience = _patience(seen, seen.own_pod, now)
+    return going.decide(seen.run, seen.own_pod, state, progress=seen.progress, strays=seen.strays, patience=patience)
 
 
 def refused(seen: Observed, words: str, *, is_forbidden: bool, now: datetime) -> Plan:
@@ -127,8 +118,7 @@ def _without_pod(seen: Observed, now: datetime) -> Plan:
         words = f"pod {name_of(seen.pod)} is somebody else's; the next attempt has another name"
         return _failed(seen, Trouble(reasons.POD_REFUSED, words), now)
     pod = render(Attempt(seen.run, seen.number, seen.inputs, seen.settled, seen.operator_image))
-    verdict = waiting("Starting", "its pod is made")
-    return Plan(verdict, {"phase": "Waiting"}, seen.strays, create=pod, requeue_after=POLL)
+    return Plan(going.STARTING, {"phase": "Waiting"}, seen.strays, create=pod, requeue_after=LOOK_AGAIN)
 
 
 def _over(seen: Observed, now: datetime) -> Plan:
@@ -151,10 +141,8 @@ def _given_up(seen: Observed, pod: Object, state: PodState, now: datetime) -> Tr
     template = seen.settled.template
     if state.stage is Stage.BROKEN:
         return pod_state.failure(pod)
-    if state.trouble is not None and state.trouble.reason in _START_TROUBLES:
-        created = next(timestamps(dig(pod, "metadata", "creationTimestamp")), now)
-        if now >= created + timedelta(seconds=template.start_deadline_seconds):
-            return state.trouble
+    if state.trouble is not None and state.trouble.reason in _START_TROUBLES and _patience(seen, pod, now) <= 0:
+        return state.trouble
     killed = pod_state.program_killed(pod)
     patience = timedelta(seconds=template.start_deadline_seconds)
     # Where it was killed before the harness could say that it had begun, our reporter waits for that word for ever.
@@ -173,6 +161,12 @@ def _given_up(seen: Observed, pod: Object, state: PodState, now: datetime) -> Tr
 
 def _is_beyond_loading(progress: LoaderProgress | None) -> bool:
     return progress is not None and progress.phase not in {"", RunPhase.WAITING, RunPhase.LOADING}
+
+
+def _patience(seen: Observed, pod: Object, now: datetime) -> float:
+    """Seconds that a pod has left to start in."""
+    created = next(timestamps(dig(pod, "metadata", "creationTimestamp")), now)
+    return (created + timedelta(seconds=seen.settled.template.start_deadline_seconds) - now).total_seconds()
 
 
 def _failed(seen: Observed, trouble: Trouble, now: datetime) -> Plan:
@@ -198,56 +192,6 @@ def _end(seen: Observed, trouble: Trouble, now: datetime) -> Plan:
     changes = {"attempts": with_failure(seen.run, _entry(seen, trouble, now))}
     ending = Ending("Failed", trouble.reason, trouble.message)
     return ended(ending, changes, _running(seen.own_pod, *seen.strays))
-
-
-def _going(seen: Observed, pod: Object, state: PodState) -> Plan:
-    """The pod is on its way."""
-    phase = _phase(seen, pod, state)
-    changes: dict[str, Any] = {
-        "phase": phase.value,
-        "pod": {"name": name_of(pod), "uid": uid_of(pod)},
-        **({"imageID": image} if (image := pod_state.image_id(pod)) else {}),
-        **_progress(seen.progress),
-    }
-    if state.trouble is not None:
-        verdict = waiting(state.trouble.reason, state.trouble.message)
-    elif is_deleting(pod):
-        verdict = waiting("Ending", "its pod was told to end")
-    else:
-        verdict = Verdict(phase.value, Standing.WORKING, phase.value, _SAYS[phase])
-    return Plan(verdict, changes, seen.strays, requeue_after=POLL)
-
-
-_SAYS: Final = {
-    RunPhase.WAITING: "its pod is to start",
-    RunPhase.LOADING: "package and data are being loaded",
-    RunPhase.TRAINING: "the program trains",
-    RunPhase.EVALUATING: "the program evaluates",
-    RunPhase.SAVING: "the program saves",
-    RunPhase.UPLOADING: "what the program left is being uploaded",
-}
-
-
-def _phase(seen: Observed, pod: Object, state: PodState) -> RunPhase:
-    """How far the pod says that it is. It never goes back: the registry may know nothing for a while."""
-    found = _PHASE_OF[state.stage]
-    told = seen.progress.phase if seen.progress is not None else ""
-    if told in _SAYS:
-        found = max(found, RunPhase(told), key=_ORDER.index)
-    before = dig(seen.run, "status", "phase")
-    if before in _SAYS and dig(seen.run, "status", "pod", "uid") == uid_of(pod):
-        found = max(found, RunPhase(str(before)), key=_ORDER.index)
-    return found
-
-
-def _progress(progress: LoaderProgress | None) -> dict[str, Any]:
-    if progress is None:
-        return {}
-    shown = phases_shown(progress.phases)
-    return {
-        "progress": {"bytes": progress.bytes, "total": progress.total} if progress.total else None,
-        **({"phases": shown} if shown else {}),
-    }
 
 
 def _entry(seen: Observed, trouble: Trouble, now: datetime) -> Mapping[str, Any]:

@@ -253,3 +253,44 @@ def test_any_pod_leads_somewhere(phase, prepare, train, report, ours, record, ba
     ) == 1
     assert ours or plan.delete == ()
     assert plan.ending is None or plan.ending.status != "Succeeded" or record.output == OUTPUT
+
+
+def test_a_pod_that_is_made_is_spoken_of_as_one_that_waits():
+    """The status that is written with the pod still holds when the pod is seen: it is not written again."""
+    made = decide(started())
+    run, its_pod = with_pod(phase="Pending")
+    seen = decide(run, pod=its_pod)
+    assert made.create is not None
+    assert (made.verdict, made.changes["phase"]) == (seen.verdict, seen.changes["phase"])
+
+
+@pytest.mark.parametrize(
+    ("states", "seconds"),
+    [
+        ({"phase": "Pending"}, 30.0),
+        ({"phase": "Pending", "prepare": RUNNING}, 5.0),
+        ({"prepare": DONE, "train": RUNNING, "report": RUNNING}, 5.0),
+    ],
+)
+def test_a_pod_of_which_nothing_runs_is_looked_at_seldom(states, seconds):
+    """There is no progress to ask for; what changes about it is told by the watch."""
+    run, its_pod = with_pod(**states)
+    assert decide(run, pod=its_pod).requeue_after == seconds
+
+
+def test_a_pod_that_ends_is_looked_at_often():
+    """A kubelet that is gone does not tell: the pod is given up after a time."""
+    run, its_pod = with_pod(phase="Pending")
+    its_pod["metadata"]["deletionTimestamp"] = at(-10)
+    assert decide(run, pod=its_pod).requeue_after == 5.0
+
+
+def test_an_image_is_given_up_in_time():
+    """A pod that cannot start is looked at when its time to start is over, not half a minute later."""
+    run, its_pod = with_pod(phase="Pending", prepare=DONE)
+    waits = {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}
+    its_pod["status"]["containerStatuses"][0]["state"] = waits
+    its_pod["metadata"]["creationTimestamp"] = at(0)
+    assert decide(run, pod=its_pod).requeue_after == 30.0
+    assert decide(run, pod=its_pod, now=later(593)).requeue_after == 7.0
+    assert decide(run, pod=its_pod, now=later(600)).ending is not None
