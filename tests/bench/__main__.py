@@ -14,6 +14,7 @@ BENCHES = {
     "operator": "operator_at_scale",
     "transfer": "transfer",
     "lineage": "lineage",
+    "triggers": "triggers",
     "training": "training",
 }
 """By name: the module whose `run(quick=…)` returns reports by the README's section."""

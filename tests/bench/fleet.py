@@ -60,7 +60,7 @@ async def make_ready_versions(kube: KubeClient, namespace: str, numbers: Iterabl
             subresource="status",
         )
 
-    await _all_at_once(make, numbers)
+    await all_at_once(make, numbers)
 
 
 async def make_new_versions(kube: KubeClient, namespace: str, numbers: Iterable[int]) -> None:
@@ -71,7 +71,7 @@ async def make_new_versions(kube: KubeClient, namespace: str, numbers: Iterable[
         body = {"metadata": {"name": version_name(number)}, "spec": _spec(number, source, None)}
         await kube.create(MODEL_VERSIONS, namespace, body)
 
-    await _all_at_once(make, numbers)
+    await all_at_once(make, numbers)
 
 
 async def make_model(kube: KubeClient, namespace: str, number: int) -> None:
@@ -134,7 +134,7 @@ def _ready_status(version: Object, number: int) -> Object:
     return content_version.status_of(version, verdict, stored, [], now=datetime.now(UTC))
 
 
-async def _all_at_once(make: Callable[[int], Awaitable[None]], numbers: Iterable[int]) -> None:
+async def all_at_once(make: Callable[[int], Awaitable[None]], numbers: Iterable[int]) -> None:
     """Call `make` for all numbers, so many of them at a time."""
     waiting = iter(numbers)
 

@@ -10,10 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.bench.processes import BenchError, resident
 from tests.cluster.operator_process import OperatorProcess, operator
-from tests.cluster.registry_process import StoreAccess
+from tests.cluster.registry_process import RELEASE_NAMESPACE, StoreAccess, account_kubeconfig
 from tests.localkind.fixture import RunningCluster
 
-NAMESPACE = "modelberth"
 _LOOK_SECONDS = 0.1
 _QUIET_LOOKS = 4
 _PATIENCE = 600.0
@@ -58,6 +57,10 @@ class MeasuredOperator:
         """What it has used on all cores."""
         return self._metrics()["process_cpu_seconds_total"]
 
+    def requests(self) -> float:
+        """How many it has sent to the API server, its watches included."""
+        return self._metrics()["rest_client_requests_total"]
+
     def rss(self) -> tuple[int, int]:
         """Resident bytes (now, at most)."""
         return resident(self.process.process.pid)
@@ -91,7 +94,12 @@ class MeasuredOperator:
 
 @contextmanager
 def measured_operator(cluster: RunningCluster, folder: Path, store: StoreAccess) -> Iterator[MeasuredOperator]:
-    """Start the operator; at the end it is told to stop, so that the next one gets the Lease at once."""
+    """Start the operator, with its account's token; at the end it is told to stop, so that the next gets the Lease at once.
+
+    The chart's policies let nobody else make what it makes.
+    """
+    kubeconfig = folder / "operator-kubeconfig"
+    kubeconfig.write_bytes(account_kubeconfig(cluster, "modelberth-operator"))
     access_key, secret_key = folder / "store-access-key", folder / "store-secret-key"
     access_key.write_text(store.user.access_key)
     secret_key.write_text(store.user.secret_key)
@@ -99,7 +107,8 @@ def measured_operator(cluster: RunningCluster, folder: Path, store: StoreAccess)
     with operator(
         cluster,
         folder,
-        namespace=NAMESPACE,
+        namespace=RELEASE_NAMESPACE,
+        kubeconfig=kubeconfig,
         MODELBERTH_STORE_BUCKET=store.bucket,
         MODELBERTH_STORE_ACCESS_KEY_FILE=str(access_key),
         MODELBERTH_STORE_SECRET_KEY_FILE=str(secret_key),

@@ -8,9 +8,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import aiohttp
 
+from modelberth.domain.objects import name_of
 from modelberth.runtime.connection import Connection
 from modelberth.runtime.http_session import open_session
 from modelberth.runtime.resources import DEPLOYMENTS, Object, Resource
+from tests.bench.processes import BenchError
 
 _PATIENCE = 60.0
 
@@ -32,6 +34,23 @@ class ObjectWatch:
                 moment, obj = await self._changes.get()
                 if is_wanted(obj):
                     return moment
+
+    async def named(self, count: int, patience: float) -> float:
+        """When so many different objects had been heard of.
+
+        Raises:
+            BenchError: they were fewer after `patience` seconds.
+        """
+        names: set[str] = set()
+        moment = time.perf_counter()
+        try:
+            async with asyncio.timeout(patience):
+                while len(names) < count:
+                    moment, obj = await self._changes.get()
+                    names.add(name_of(obj))
+        except TimeoutError:
+            raise BenchError(f"{len(names):,} objects instead of {count:,} after {patience:.0f} s") from None
+        return moment
 
     async def follow(self, content: aiohttp.StreamReader) -> None:
         """Take in the lines of a watch until it ends."""
