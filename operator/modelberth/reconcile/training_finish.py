@@ -186,7 +186,7 @@ def _record(final: Final, now: datetime) -> RunRecord:
     """What the store keeps of the run. Of a run that failed the last attempt's log and files are kept."""
     run, ending, attempt = final.run, final.ending, final.attempt
     status = run.get("status") or {}
-    pods = 0 if final.inputs is None or ending.status == "Skipped" else _pods(final)
+    had_pods = final.inputs is not None and ending.status != "Skipped"
     record = RunRecord(
         run=run_id(run),
         pipeline=str(dig(run, "spec", "pipeline") or ""),
@@ -198,7 +198,7 @@ def _record(final: Final, now: datetime) -> RunRecord:
         parameters={str(name): str(value) for name, value in (status.get("parameters") or {}).items()},
         image=final.inputs.image if final.inputs else "",
         image_digest=pod_state.image_digest(_image_id(final)),
-        attempts=pods,
+        attempts=len(failures_of(run)) + 1 if had_pods else 0,
         key=final.key,
         trigger=str(dig(run, "spec", "trigger", "type") or "Manual"),
         started_at=str(status.get("startedAt") or ""),
@@ -235,8 +235,3 @@ def _went_in(final: Final) -> dict[str, str]:
     image = _image_id(final)
     known = {name: str(value) for name, value in final.inputs.status().items()}
     return known | ({"imageID": image} if image else {})
-
-
-def _pods(final: Final) -> int:
-    failed = len(failures_of(final.run))
-    return failed + 1

@@ -17,7 +17,7 @@ from modelberth.domain.training.inputs import Inputs
 from modelberth.domain.training.plan import Ending, Plan
 from modelberth.domain.training.pod import is_ours, pod_name
 from modelberth.domain.training.start import Pinned
-from modelberth.domain.training.template import Settled, TemplateError, from_record
+from modelberth.domain.training.template import TemplateError, from_record
 from modelberth.domain.verdicts import blocked
 from modelberth.reconcile.base import DONE, Recorder, Result, send, write_status
 from modelberth.reconcile.homes import Homes
@@ -165,7 +165,7 @@ class TrainingRunReconciler:
             attempts.Observed(
                 run=run,
                 inputs=Inputs.from_status(status["inputs"]),
-                settled=_settled(status),
+                settled=from_record(status["template"]),
                 operator_image=self._surroundings().loader_image,
                 pod=pod,
                 record=told(record) if record else None,
@@ -233,7 +233,3 @@ class TrainingRunReconciler:
 
     async def _space(self, run: Object) -> Space:
         return await self._store.space(namespace_of(run), await self._homes.uid_of(run))
-
-
-def _settled(status: Mapping[str, Any]) -> Settled:
-    return from_record(status["template"])
