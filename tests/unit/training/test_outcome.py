@@ -6,6 +6,7 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from modelberth.registry.run_models import AttemptReport
 from modelberth.training.config import RunConfig
@@ -126,3 +127,11 @@ def test_a_config_is_read_as_it_was_written():
     config = RunConfig.parse(json.dumps(text))
     assert (config.run, config.attempt, config.package.folder, config.dataset.folder) == ("r1", 3, "", "train")
     assert config.for_harness() == {"artifactsDirectory": "artifacts", "deadlineSeconds": None, "evaluation": None}
+
+
+@pytest.mark.parametrize("metric", ["NaN", "Infinity", "-Infinity", "1e999", '"NaN"', "null", "[1]"])
+def test_the_registry_takes_no_metric_that_is_no_number(metric):
+    """Whoever speaks for a run's pod: no record holds a number that cannot be sorted."""
+    body = f'{{"status": "Succeeded", "metrics": {{"loss": {metric}}}}}'
+    with pytest.raises(ValidationError, match=r"metrics\.loss"):
+        AttemptReport.model_validate_json(body)

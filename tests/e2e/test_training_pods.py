@@ -1,0 +1,98 @@
+"""Training pods whose program or image does what it likes: each run ends, with words of its own and without a version."""
+
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.support import ROOT, Cluster, restricted_namespace
+from tests.e2e.training import LEARNS, complete, push_package, push_words, template, training_run, wait_ended
+
+PYTHONS = "localhost/pythons:1"
+TOO_OLD = r"Python 3\.9 or newer"
+DEAF = """
+import os, signal, sys, time
+
+class Main:
+    def train(self, data_directory):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if os.fork() == 0:
+            os.setsid()
+        time.sleep(600)
+
+    def save(self):
+        pass
+"""
+LEAVES = """
+import os, signal, time
+
+class Main:
+    def train(self, data_directory):
+        if os.fork() == 0:
+            os.setsid()
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            if os.fork() == 0:
+                while True:
+                    os.write(1, b"\\xff\\xfe still here " * 1000)
+            os._exit(0)
+        os.wait()
+
+    def save(self):
+        open("model.txt", "w").write("m")
+"""
+EXITS = "import os\n\nclass Main:\n    def train(self, data_directory):\n        os._exit(0)\n\n    def save(self):\n        pass\n"
+HOMELESS = EXITS.replace("import os", "import os, shutil").replace("os._exit(0)", "shutil.rmtree(os.getcwd()); 1 / 0")
+ENDS = {
+    "answers-as-3-8": (LEARNS, {"image": PYTHONS, "environment": {"ANSWERS_AS": "3.8"}}, "PythonTooOld", TOO_OLD),
+    "answers-as-2-7": (LEARNS, {"image": PYTHONS, "environment": {"ANSWERS_AS": "2.7"}}, "PythonTooOld", TOO_OLD),
+    "python-is-broken": (LEARNS, {"image": PYTHONS}, "ContainerNotCreated", r"status 127.*libpython3\.so"),
+    "ignores-sigterm": (DEAF, {"activeDeadlineSeconds": 2}, "DeadlineExceeded", r"activeDeadlineSeconds: 2"),
+    "exits-silently": (EXITS, {}, "UserException", r"status 0 in train\(\), before save\(\) had returned"),
+    "deletes-its-folder": (HOMELESS, {}, "UserException", r"ZeroDivisionError: division by zero in train\(\)"),
+}
+
+
+@pytest.fixture(scope="module")
+def unruly(release: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A namespace in which one run of each kind was started."""
+    name = f"unruly-{secrets.token_hex(3)}"
+    folder = tmp_path_factory.mktemp("unruly")
+    pythons = ROOT / "tests" / "e2e" / "pythons"
+    release.load(PYTHONS, pythons / "Dockerfile", pythons, folder / "pythons.tar")
+    restricted_namespace(release, name)
+    push_words(release, name, folder, "one two three")
+    runs = {run: (train, more) for run, (train, more, _, _) in ENDS.items()} | {"leaves-children": (LEAVES, {})}
+    for run, (train, more) in runs.items():
+        package = push_package(release, name, folder, run, train)
+        release.apply(name, training_run(run, template=template(package, **more)))
+    yield name
+    release.kubectl("delete", "namespace", name, "--timeout=120s")
+
+
+@pytest.mark.parametrize("run", ENDS)
+def test_an_end_has_its_own_words_and_makes_no_version(run: str, release: Cluster, unruly: str) -> None:
+    """Neither a Python that cannot run the harness nor a program that heeds nothing keeps its run from ending."""
+    _, _, reason, words = ENDS[run]
+    status = wait_ended(release, unruly, run)
+    ended = complete(status)
+    assert (status["phase"], ended["reason"]) == ("Failed", reason), ended
+    assert re.search(words, ended["message"], re.DOTALL), ended
+    assert "version" not in status
+    found = release.list(unruly, "modelversions", f"--field-selector=spec.artifact={run}")
+    assert [version["metadata"]["name"] for version in found] == [f"{run}-1.0"]
+
+
+def test_children_that_a_program_leaves_behind_hold_up_no_version(
+    release: Cluster, unruly: str, tmp_path: Path
+) -> None:
+    """A daemon that is deaf and writes without end: the run succeeds, its pod ends, its bytes are kept as they are."""
+    status = wait_ended(release, unruly, "leaves-children")
+    assert (status["phase"], status.get("version")) == ("Succeeded", "leaves-children-1.1"), status
+    ended = "--for=jsonpath={.status.phase}=Succeeded"
+    release.kubectl("wait", f"--namespace={unruly}", ended, "pod/leaves-children-0", "--timeout=60s")
+    done = release.modelberth("run", "get", "leaves-children", str(tmp_path / "run"), "--namespace", unruly)
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "run" / "log.txt").open("rb") as log:
+        assert log.read(13) == b"\xff\xfe still here"[:13]
