@@ -22,7 +22,7 @@ from modelberth.cli.times import time_text
 from modelberth.content.addresses import Address
 from modelberth.content.errors import FormatError
 from modelberth.content.versions import object_name
-from modelberth.transfer.errors import HttpFailure
+from modelberth.transfer.errors import HttpFailure, TransferError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -55,14 +55,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _endings(cluster: Cluster, place: Place, namespace: str, names: Sequence[str]) -> list[Answer]:
-    """How the runs of these names ended; none for who may not read what runs left, with a word."""
+    """How the runs of these names ended; none, with a word, where that cannot be read."""
     try:
         with session_access(cluster, place, namespace, "Pull", family="runs") as access:
             return [access.client.ask("lineage/endings", name=name, fresh="true") for name in names]
-    except HttpFailure as error:
-        if error.status != 403:
-            raise
-        print(f"records of runs are not looked at, for lack of rights: {error.reason}", file=sys.stderr)
+    except TransferError as error:
+        # The objects have an answer of their own, and the store may be what is wrong.
+        if isinstance(error, HttpFailure) and error.status == 403:
+            print(f"records of runs are not looked at, for lack of rights: {error.reason}", file=sys.stderr)
+        else:
+            print(f"records of runs are not looked at: {error}", file=sys.stderr)
         return []
 
 

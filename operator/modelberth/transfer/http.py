@@ -28,6 +28,8 @@ Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 BLOCK = 1024 * 1024
 
 _BUSY = frozenset({429, 500, 502, 503, 504})
+_TAMPERED = "Tampered"
+"""The registry's code for something of the store that is not what its name says."""
 _ERROR_BODY = 64 * 1024
 _TELL_AFTER = 2.0
 _XML_CODE = re.compile(r"<Code>([A-Za-z]{1,100})</Code>")
@@ -80,8 +82,10 @@ def _words(body: bytes) -> tuple[str, str]:
 
 
 def is_passing(error: TransferError) -> bool:
-    """Whether trying the same again later makes sense."""
-    return isinstance(error, Unreachable) or (isinstance(error, HttpFailure) and error.status in _BUSY)
+    """Whether trying the same again later makes sense: what was tampered with does not mend itself."""
+    if isinstance(error, HttpFailure):
+        return error.status in _BUSY and error.code != _TAMPERED
+    return isinstance(error, Unreachable)
 
 
 @dataclass(frozen=True)

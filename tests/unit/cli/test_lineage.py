@@ -395,6 +395,14 @@ class TestWhy:
         code, out, err = run("why", "run-2")
         assert (code, "TrainingRun run-2: Failed" in out, "not looked at" in err) == (0, True, True)
 
+    def test_with_a_store_that_was_tampered_with(self, registry, cluster, run):
+        """The objects are told at once, and what the registry found."""
+        cluster.put("trainingruns", "run-2", {}, {"phase": "Failed"})
+        registry.questions = lambda _: (500, {"error": {"code": "Tampered", "message": "record x is not what it was"}})
+        code, out, err = run("why", "run-2")
+        assert (code, "TrainingRun run-2: Failed" in out) == (0, True)
+        assert "records of runs are not looked at: record x is not what it was (HTTP 500 Tampered)" in err
+
     def test_nobody(self, cluster, run):
         """Is an error."""
         code, _, err = run("why", "nobody")

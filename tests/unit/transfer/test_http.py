@@ -173,10 +173,13 @@ class TestPatience:
         patience.run(attempt)
         assert pauses == [7.0]
 
-    @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 412, 413, 422, 501])
-    def test_what_will_not_pass_is_raised_at_once(self, status):
-        """A refusal stays a refusal."""
-        attempt, pauses, patience = self.failing(HttpFailure("there", status))
+    @pytest.mark.parametrize(
+        ("status", "code"),
+        [*((status, "") for status in (400, 401, 403, 404, 409, 412, 413, 422, 501)), (500, "Tampered")],
+    )
+    def test_what_will_not_pass_is_raised_at_once(self, status, code):
+        """A refusal stays a refusal, and what was tampered with stays so."""
+        attempt, pauses, patience = self.failing(HttpFailure("there", status, code=code))
         with pytest.raises(HttpFailure):
             patience.run(attempt)
         assert pauses == []
