@@ -55,6 +55,8 @@ ANNOTATION_ATTEMPT: Final = f"{GROUP}/attempt"
 """The number of a training run's attempt, on its pod."""
 ANNOTATION_REPLICAS: Final = f"{GROUP}/replicas-from"
 """`spec` on a Deployment whose replicas the ModelDeployment sets; absent where an autoscaler owns them."""
+ANNOTATION_CREATED_BY: Final = f"{GROUP}/created-by"
+"""Who made a TrainingRun, stamped by an admission policy."""
 
 MOVED_BY_DOMAIN: Final = f"moved-by.{GROUP}"
 """`moved-by.modelberth.io/<alias>`: who changed that alias last, stamped by an admission policy."""

@@ -200,7 +200,8 @@ def _record(final: Final, now: datetime) -> RunRecord:
         image_digest=pod_state.image_digest(_image_id(final)),
         attempts=len(failures_of(run)) + 1 if had_pods else 0,
         key=final.key,
-        trigger=str(dig(run, "spec", "trigger", "type") or "Manual"),
+        trigger=outcome.trigger(run),
+        created_by=outcome.created_by(run),
         started_at=str(status.get("startedAt") or ""),
         finished_at=timestamp(now),
         results=outcome.results(

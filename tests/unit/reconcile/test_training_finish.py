@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from modelberth.api.names import ANNOTATION_CREATED_BY
 from modelberth.content.collections import artifact
 from modelberth.domain.training.plan import Ending
 from modelberth.reconcile.training_finish import Final, Finisher, run_id
@@ -175,3 +176,12 @@ async def test_the_image_is_on_record_though_the_pod_is_gone(world, is_there):
     image = seen if is_there else IMAGE
     assert (changes["imageID"], record.inputs["imageID"]) == (image, image)
     assert record.image_digest == image.rpartition("@")[2]
+
+
+async def test_who_made_the_run_is_on_record(world):
+    """As the API server stamped it."""
+    final = succeeded()
+    final.run["metadata"]["annotations"] = {ANNOTATION_CREATED_BY: "alice"}
+    await world.finish(final)
+    record = world.store.runs[run_id(final.run)]
+    assert (record.created_by, record.trigger) == ("alice", "Manual")

@@ -5,14 +5,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from modelberth.api import names
 from modelberth.api.training_run import METRICS_SHOWN
 from modelberth.content.versions import split_object_name
-from modelberth.domain.objects import Object, dig, name_of, timestamps, uid_of
+from modelberth.domain.objects import Object, annotation, dig, name_of, timestamps, uid_of
 from modelberth.domain.training.inputs import Data, Inputs
 from modelberth.domain.training.plan import Ending, Told
 from modelberth.domain.training.template import Settled
 
 _NAME_LIMIT: Final = 128
+_MANUAL: Final = "Manual"
 
 
 def version_spec(run: Object, inputs: Inputs, settled: Settled, result: Told, *, image_digest: str) -> dict[str, Any]:
@@ -37,6 +39,16 @@ def version_spec(run: Object, inputs: Inputs, settled: Settled, result: Told, *,
     parameters = settled.template.environment or {}
     metrics = shown_metrics(result.metrics)
     return spec | ({"parameters": parameters} if parameters else {}) | ({"metrics": metrics} if metrics else {})
+
+
+def trigger(run: Object) -> str:
+    """What started the run: Manual, or the kind of its pipeline's trigger."""
+    return str(dig(run, "spec", "trigger", "type") or _MANUAL)
+
+
+def created_by(run: Object) -> str:
+    """Who made the run, as the API server stamped it; empty for a trigger's, and where nothing is stamped."""
+    return (annotation(run, names.ANNOTATION_CREATED_BY) or "") if trigger(run) == _MANUAL else ""
 
 
 def shown_metrics(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -1,5 +1,8 @@
 """What comes of a run: `_results.json`, the new version's fields, and the comparison with one made before."""
 
+import pytest
+
+from modelberth.api import names
 from modelberth.domain.training import outcome
 from modelberth.domain.training.plan import Ending, Told
 from modelberth.domain.training.template import settle
@@ -64,3 +67,19 @@ def test_a_reproduction_compares_digest_and_metrics():
     told = Told("Succeeded", "", "", output=OUTPUT)
     assert outcome.reproduction("price-1.1", OUTPUT, {"score": 1}, told)["sameDigest"] is True
     assert outcome.reproduction("price-1.1", objects.DIGEST_3, None, told)["sameDigest"] is False
+
+
+@pytest.mark.parametrize(
+    ("trigger", "stamps", "creator"),
+    [
+        ({}, {names.ANNOTATION_CREATED_BY: "alice"}, "alice"),
+        ({"trigger": {"type": "Manual"}}, {names.ANNOTATION_CREATED_BY: "alice"}, "alice"),
+        ({"trigger": {"type": "Schedule"}}, {names.ANNOTATION_CREATED_BY: "the operator"}, ""),
+        ({}, {}, ""),
+    ],
+)
+def test_who_made_a_run_is_what_the_api_server_stamped(trigger, stamps, creator):
+    """Nobody where nothing is stamped, and nobody for what a trigger started."""
+    one = run(**trigger)
+    one["metadata"]["annotations"] = stamps
+    assert outcome.created_by(one) == creator
