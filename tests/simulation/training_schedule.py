@@ -71,7 +71,7 @@ def run_seed(seed: int) -> TrainingRun:
     run = TrainingRun.start(seed)
     try:
         _storm(run)
-        _calm(run)
+        calm(run)
     except Broken as broken:
         broken.seed, broken.actions = run.seed, tuple(run.actions)
         raise
@@ -91,7 +91,7 @@ def _storm(run: TrainingRun) -> None:
     for action in opening(rng):
         run.take(action)
     for _ in range(_OPENING_ROUNDS):
-        _settle_a_little(run, pods=False)
+        settle_a_little(run, pods=False)
     for _ in range(STORM):
         action = None
         while action is None:
@@ -130,7 +130,7 @@ _CHOICES: dict[str, Callable[[World, random.Random, Temper], Action | None]] = {
 }
 
 
-def _calm(run: TrainingRun) -> None:
+def calm(run: TrainingRun) -> None:
     """Let everything have its turn until nobody writes any more.
 
     Raises:
@@ -148,7 +148,7 @@ def _calm(run: TrainingRun) -> None:
         run.take(("boot", _IMAGE))
     quiet_since, version = world.loop.time(), _writes(run)
     for _ in range(_CALM_ROUNDS):
-        if _settle_a_little(run):
+        if settle_a_little(run):
             run.take(("time", "0.02"))
             continue
         if _writes(run) != version:
@@ -165,7 +165,7 @@ def _writes(run: TrainingRun) -> int:
     return run.invariants.operator_writes
 
 
-def _settle_a_little(run: TrainingRun, *, pods: bool = True) -> bool:
+def settle_a_little(run: TrainingRun, *, pods: bool = True) -> bool:
     """One round in which everybody who can do something does it; False if nobody can."""
     world, done = run.world, False
     for process in world.processes:

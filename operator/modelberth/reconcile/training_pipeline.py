@@ -1,6 +1,6 @@
 """Reconciles TrainingPipelines: makes the runs that their triggers ask for, and removes those that are over."""
 
-from collections.abc import Callable
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -56,21 +56,15 @@ class TrainingPipelineReconciler:
         lookup = CacheLookup(self._cache, namespace)
         follows = spec.triggers is not None and spec.triggers.on_dataset_version is not None
         standing = standing_version(spec.dataset, lookup) if follows else None
+        run_named = partial(self._cache.get, TRAINING_RUNS, namespace)
         return Observed(
             pipeline=pipeline,
             spec=spec,
             runs=runs_of(self._cache, namespace, name),
             standing=standing,
             is_older=standing is not None and _is_older(lookup.dataset_version(standing), pipeline),
-            loops=standing is not None and comes_from(standing, name, lookup, self._pipeline_of(namespace)),
+            loops=standing is not None and comes_from(standing, name, lookup, run_named),
         )
-
-    def _pipeline_of(self, namespace: str) -> Callable[[str], str | None]:
-        def pipeline_of(run: str) -> str | None:
-            found = self._cache.get(TRAINING_RUNS, namespace, run)
-            return None if found is None else str(dig(found, "spec", "pipeline") or "")
-
-        return pipeline_of
 
     async def _create(self, pipeline: Object, run: Object) -> None:
         try:

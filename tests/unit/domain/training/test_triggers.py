@@ -150,26 +150,37 @@ def made_of(name, **spec):
     return {**version, "spec": {**version["spec"], **spec}}
 
 
+def nobody(run):
+    """No run is there any more."""
+
+
 def test_origins_are_followed_through_data_and_models():
     """A labelled set of data that a model of the pipeline labelled comes from the pipeline, however far away."""
+    labelling = run("labelling", pipeline="labels", status={"inputs": {"package": "price-1.1", "dataset": "raw-v0"}})
     shelf = Shelf(
         made_of("price-1.1", lineage={"run": {"trainingRun": "fed-29000000"}}),
-        made_of(
-            "labels-v1",
-            lineage={
-                "datasets": [{"version": "raw-v0"}],
-                "run": {"trainingRun": "labelling"},
-                "parents": ["price-1.1"],
-            },
-        ),
+        made_of("labels-v1", lineage={"run": {"trainingRun": "labelling", "uid": "uid-labelling"}}),
         made_of("housing-v2", derivedFrom=["labels-v1", "raw-v0"]),
         made_of("raw-v0", derivedFrom=["housing-v2"]),
     )
-    nobody = {"labelling": "labels"}.get
-    assert comes_from("housing-v2", "fed", shelf, nobody)
-    assert not comes_from("housing-v2", "other", shelf, nobody)
-    assert not comes_from("housing-v2", "fe", shelf, nobody)
-    assert not comes_from("unknown-v1", "fed", shelf, nobody)
+    known = {"labelling": labelling}.get
+    assert comes_from("housing-v2", "fed", shelf, known)
+    assert comes_from("housing-v2", "labels", shelf, known)
+    assert not comes_from("housing-v2", "other", shelf, known)
+    assert not comes_from("housing-v2", "fe", shelf, known)
+    assert not comes_from("unknown-v1", "fed", shelf, known)
+    assert not comes_from("housing-v2", "fed", shelf, nobody)
+
+
+def test_a_run_is_known_by_its_uid():
+    """What a step or a run of an earlier time made is not what a namesake of today makes."""
+    shelf = Shelf(
+        made_of("housing-v1", lineage={"run": {"trainingRun": "clean", "uid": "step-1"}}),
+        made_of("housing-v2", lineage={"run": {"trainingRun": "clean"}}),
+    )
+    known = {"clean": run("clean")}.get
+    assert not comes_from("housing-v1", "fed", shelf, known)
+    assert comes_from("housing-v2", "fed", shelf, known)
 
 
 def ended(name: str, phase: str, seconds: float, **labels: str):
