@@ -69,7 +69,7 @@ def wait_for_end(folder: PodFolder, lock: int | None) -> Outcome:
     Once it has started, SIGTERM is the supervisor's business, and what it leaves is still sent.
     """
     signal.signal(signal.SIGTERM, _end)
-    while lock is not None and not folder.has(PHASE):  # written when the lock is held
+    while lock is not None and not os.fstat(lock).st_size:  # written to when it is held
         time.sleep(_POLL_SECONDS)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if lock is not None:

@@ -125,9 +125,11 @@ class Supervisor:
         """Hold the lock, run the program, write the outcome."""
         with open(os.path.join(self._run, "lock"), "ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.write(b"held")  # in the file itself, which is watched: the program may delete everything else
+            lock.flush()
             with suppress(OSError), open(self._reserve, "wb") as reserve:
                 reserve.write(b"\1" * RESERVE)
-            self._phases.begin("Training")  # its file says that the lock is held from now on
+            self._phases.begin("Training")
             try:
                 return self._run_through()
             except Exception:
@@ -420,7 +422,6 @@ class Phases:
         self._name = ""
         self._since = 0.0
         self._began = 0.0
-        self._is_there = False
         self.ended: List[Json] = []
 
     def begin(self, name: str) -> None:
@@ -442,13 +443,9 @@ class Phases:
             self.ended.append({"name": self._name, "startedAt": rfc3339(self._since), "seconds": seconds})
 
     def _write(self) -> None:
-        """The first must be there, for it says that the lock is held; later the disk may be full."""
-        try:
+        """The disk may be full."""
+        with suppress(OSError):
             write_json(self._path, {"phase": self._name, "since": rfc3339(self._since), "phases": self.ended})
-        except OSError:
-            if not self._is_there:
-                raise
-        self._is_there = True
 
 
 class Log:
@@ -817,6 +814,8 @@ def snapshot(folder: str, artifacts: str) -> Dict[str, Tuple[Any, ...]]:
     Any write shows: in the size, in the times (which no program can set back: the change time is among them), or
     in the content of small files.
     """
+    if os.path.islink(folder):  # put there by the program: it may lead to the whole image
+        return {folder: ("link", os.readlink(folder))}
     artifacts = os.path.realpath(artifacts)
     found: Dict[str, Tuple[Any, ...]] = {}
     for parent, folders, files in os.walk(folder):

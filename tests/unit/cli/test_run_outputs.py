@@ -34,6 +34,23 @@ def test_a_save_that_leaves_nothing_makes_no_version(report, registry, save, say
     assert says in said["message"]
 
 
+@pytest.mark.parametrize("what", ["'../run'", "'..'"])
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_program_that_deletes_everything_of_ours_has_died(report, registry, what, at_once):
+    """Before anybody has looked at it, or later: the lock is watched as a file that was opened before."""
+    said = report(body(train=f"import shutil; shutil.rmtree({what}, ignore_errors=True)"), at_once=at_once)
+    assert (said["status"], said["reason"], said["output"]) == ("Failed", "Killed", None)
+    assert said["message"].startswith("the program's container ended without saying how")
+
+
+def test_what_save_writes_elsewhere_is_in_no_version(report, registry):
+    """Beside the package's folder it may write what it likes; only what is below it counts."""
+    outside = "for name in ('../data/a', '../home/b', '../c', '../bin/d'): open(name, 'w').write('x')"
+    said = report(body(save=outside + "\nopen('model.txt', 'w').write('m')"))
+    assert paths(registry, said["output"]) == ["model.txt", "train.py"]
+    assert paths(registry, said["files"]) == ["log.txt", "packages.txt"]
+
+
 @pytest.mark.parametrize("where", ["package", "package/artifacts"])
 def test_folders_that_were_shut_are_opened(tmp_path, where):
     """A folder without its owner's rights can neither be read nor moved; the owner may give them back."""

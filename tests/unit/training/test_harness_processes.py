@@ -81,6 +81,12 @@ def test_a_program_that_deletes_its_folder_fails_by_its_own_words(pod):
     assert "in save()" in ended.outcome["message"]
 
 
+def test_a_program_that_leads_us_astray_is_not_followed(pod):
+    """A link to everything in the place of its folder: what is there now is told without a look at what it leads to."""
+    save = "import shutil; here = os.getcwd(); shutil.rmtree(here); os.symlink('/', here)"
+    assert pod(body(save=save)).run().outcome["saved"] is True
+
+
 def test_a_program_that_deletes_our_folder_has_a_death_that_shows(pod):
     """No outcome can be written; the exit status says that the lock was held."""
     folder = pod(body(train="import shutil; shutil.rmtree('../run')"))
