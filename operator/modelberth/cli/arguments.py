@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 
 from modelberth.content.addresses import Address
 from modelberth.content.collections import CollectionFamily
@@ -9,11 +10,13 @@ from modelberth.content.errors import FormatError
 from modelberth.content.versions import split_object_name
 from modelberth.transfer.workers import default_workers
 
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
 
 def add_place(parser: argparse.ArgumentParser) -> None:
     """Which cluster, namespace and registry."""
     group = parser.add_argument_group("where")
-    group.add_argument("-n", "--namespace", help="the namespace (default: the kubeconfig context's)")
+    group.add_argument("-n", "--namespace", type=plain_name, help="the namespace (default: the kubeconfig context's)")
     group.add_argument("--kubeconfig", metavar="FILE", help="as kubectl's (default: $KUBECONFIG, ~/.kube/config)")
     group.add_argument("--context", metavar="NAME", help="the kubeconfig's context (default: its current one)")
     group.add_argument(
@@ -24,6 +27,7 @@ def add_place(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--registry-namespace",
+        type=plain_name,
         metavar="NAME",
         help="where Modelberth is installed ($MODELBERTH_REGISTRY_NAMESPACE; default: modelberth)",
     )
@@ -54,6 +58,15 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
         help="threads that hash and transfer, 8 MiB of memory each ($MODELBERTH_WORKERS; default: %(default)s)",
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
+
+
+def plain_name(text: str) -> str:
+    """The name of an object or a namespace."""
+    if not _NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no name: lower-case letters, digits, '-' and '.', with a letter or digit first and last"
+        )
+    return text
 
 
 def address(text: str) -> Address:

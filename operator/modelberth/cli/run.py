@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from modelberth.cli.arguments import add_place, add_workers
+from modelberth.cli.arguments import add_place, add_workers, plain_name
 from modelberth.cli.cluster import Cluster
 from modelberth.cli.following import ending_line, has_ended, state_line, why_of
 from modelberth.cli.run_description import describe
@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for name, (action, summary) in _ACTIONS.items():
         part = actions.add_parser(name, help=summary, description=summary)
         if name != "list":
-            part.add_argument("name", metavar="NAME", help="the TrainingRun")
+            part.add_argument("name", metavar="NAME", type=plain_name, help="the TrainingRun")
         if name == "get":
             part.add_argument("folder", metavar="DIR", help="where to; made by this command")
             add_workers(part)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelberth.api import names
-from modelberth.cli.arguments import add_place
+from modelberth.cli.arguments import add_place, plain_name
 from modelberth.cli.cluster import Cluster
 from modelberth.cli.errors import CommandError, UsageError
 from modelberth.cli.following import follow
@@ -25,7 +25,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("pipeline", metavar="PIPELINE", help="the TrainingPipeline")
+    parser.add_argument("pipeline", metavar="PIPELINE", type=plain_name, help="the TrainingPipeline")
     parser.add_argument(
         "--env",
         action="append",
@@ -39,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="train also where an equal run has succeeded, which otherwise ends Skipped",
     )
     parser.add_argument("--notes", metavar="TEXT", help="what is special about this run")
-    parser.add_argument("--name", help="the run's name (default: the pipeline's with a random end)")
+    parser.add_argument("--name", type=plain_name, help="the run's name (default: the pipeline's with a random end)")
     parser.add_argument("--follow", action="store_true", help="show phases and output until the run has ended")
     add_place(parser)
 

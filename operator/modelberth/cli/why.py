@@ -13,14 +13,13 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from modelberth.cli.arguments import address, plain_name
 from modelberth.cli.cluster import Cluster
 from modelberth.cli.errors import CommandError
 from modelberth.cli.questions import Answer, Subject, add_question, warnings_of
 from modelberth.cli.session import Place, session_access
 from modelberth.cli.standings import Standing, Standings
 from modelberth.cli.times import time_text
-from modelberth.content.addresses import Address
-from modelberth.content.errors import FormatError
 from modelberth.content.versions import object_name
 from modelberth.transfer.errors import HttpFailure, TransferError
 
@@ -71,15 +70,13 @@ def _endings(cluster: Cluster, place: Place, namespace: str, names: Sequence[str
 def _named(text: str) -> Subject:
     """A name of an object, a version as address, or MODEL:ALIAS; with a namespace before it or not."""
     namespace, slash, rest = text.rpartition("/")
-    if ":" in rest:
-        try:
-            address = Address.parse(text)
-        except FormatError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-        if address.version is not None:
-            rest = object_name(address.name, address.version)
-        elif address.alias is None or address.folder is not None:
-            raise argparse.ArgumentTypeError(f"{text}: write the name of an object, a version, or MODEL:ALIAS")
+    if ":" not in rest and "@" not in rest:
+        return Subject(plain_name(namespace) if slash else None, plain_name(rest))
+    about = address(text)
+    if about.version is not None:
+        rest = object_name(about.name, about.version)
+    elif about.alias is None or about.folder is not None:
+        raise argparse.ArgumentTypeError(f"{text}: write the name of an object, a version, or MODEL:ALIAS")
     return Subject(namespace if slash else None, rest)
 
 

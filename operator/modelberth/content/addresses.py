@@ -19,6 +19,7 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _ARTIFACT = re.compile(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?")
 _ALIAS = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 _VERSION_LIKE = re.compile(r"v[0-9]+")
+_NO_LABEL = "no DNS label: lower-case letters, digits and '-' (at most 63, '-' neither first nor last)"
 _FORM = "[namespace/]name[:alias | :v4 | :1.1 | @sha256:<64 hex digits>][#folder]"
 
 
@@ -64,11 +65,11 @@ class Address:
         place, colon, tag = place.partition(":")
         namespace, slash, name = place.rpartition("/")
         if slash and not _NAME.fullmatch(namespace):
-            raise _error(text, "the namespace is not a lower-case DNS label")
+            raise _error(text, f"the namespace is {_NO_LABEL}")
         if not name:
             raise _error(text, "the name is missing")
         if not _NAME.fullmatch(name):
-            raise _error(text, "the name is not a lower-case DNS label")
+            raise _error(text, f"the name is {_NO_LABEL}")
         if at and colon:
             raise _error(text, "it has both a tag and a digest: leave one away")
         if at and not is_digest(digest):

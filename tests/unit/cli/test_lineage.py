@@ -408,7 +408,9 @@ class TestWhy:
         code, _, err = run("why", "nobody")
         assert (code, "nothing is known of nobody" in err) == (1, True)
 
-    @pytest.mark.parametrize("name", [f"prices@sha256:{7:064x}", "prices:production#train", ":production"])
+    @pytest.mark.parametrize(
+        "name", [f"prices@sha256:{7:064x}", "prices:production#train", ":production", "", "A b", "/x"]
+    )
     def test_what_is_no_name(self, cluster, run, name):
         """Is told before anybody is asked."""
         assert run("why", name)[0] == 2

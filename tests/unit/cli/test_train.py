@@ -99,6 +99,15 @@ class TestTrain:
         """Which one should count?"""
         assert run("train", "housing", "--env", "A=1", "--env", "A=2")[0] == 2
 
+    @pytest.mark.parametrize(
+        "words", [["train", ""], ["train", "A b"], ["run", "describe", "x/y"], ["train", "housing", "-n", ""]]
+    )
+    def test_what_is_no_name(self, run, cluster, words):
+        """Is told before anybody is asked; an empty namespace is no default one."""
+        code, _, err = run(*words)
+        assert (code, "is no name: lower-case letters" in err) == (2, True)
+        assert cluster.requests == []
+
     def test_no_such_pipeline(self, run, cluster):
         """Said before a run is made that nobody could start."""
         code, _, err = run("train", "housing")
