@@ -143,6 +143,10 @@ def test_a_model_that_is_no_version_is_kept_with_the_run(report, registry):
     [
         ("os.symlink(os.environ['SECRET'], 'model.txt')", "model.txt' is a link that leaves the folder"),
         ("os.symlink('../run/config.json', 'model.txt')", "model.txt' is a link that leaves the folder"),
+        (
+            "os.mkdir('../package2'); os.symlink('../package2', 'model.txt')",
+            "model.txt' is a link that leaves the folder",
+        ),
         ("os.symlink('nowhere', 'model.txt')", "model.txt' is a broken link"),
         ("os.mkfifo('model.txt')", "model.txt' is neither a file nor a folder"),
         ("open(b'model\\xff', 'w').write('m')", "not valid UTF-8"),
@@ -177,6 +181,7 @@ def test_artifacts_that_cannot_be_kept_cost_no_version(report, registry):
         "log = os.environ['MODELBERTH_ROOT'] + '/run/log.9'; os.symlink(os.environ['SECRET'], log)",
         "os.symlink(os.path.dirname(os.environ['SECRET']), os.environ['MODELBERTH_ROOT'] + '/files')",
         "os.mkfifo(os.environ['MODELBERTH_ROOT'] + '/run/log.3')",
+        "os.mkdir(os.environ['MODELBERTH_ROOT'] + '/run/log.9')",
     ],
 )
 def test_no_trick_makes_us_send_our_token(report, registry, trick):
