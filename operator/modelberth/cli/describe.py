@@ -56,7 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _lines(known: Answer, libraries: str | None) -> Iterator[str]:
     state = "" if known["committed"] else "   (its content is not in the store)"
     yield f"{known['name']}   {known['digest']}{state}"
-    yield from _field("made", [f"{time_text(known['createdAt'])} by {known['createdBy']}"])
+    who = f" by {known['createdBy']}" if known["createdBy"] else ""
+    yield from _field("made", [f"{time_text(known['createdAt'])}{who}"])
     yield from _field("description", [known["description"]])
     yield from _field("format", [known["format"]])
     yield from _field("labels", _pairs(known["labels"]))

@@ -8,6 +8,7 @@ from modelberth.cli.following import why_of
 from modelberth.cli.run_records import Run
 from modelberth.cli.times import time_text
 from modelberth.domain.objects import dig
+from modelberth.domain.training.outcome import created_by
 
 SAME = "the same content, byte by byte"
 OTHER = "other content: the files differ"
@@ -59,7 +60,7 @@ def _known(run: Run) -> Mapping[str, Any]:
         "logTail": [],
         "key": status.get("key") or "",
         "trigger": dig(run.object, "spec", "trigger", "type") or "",
-        "createdBy": "",
+        "createdBy": created_by(run.object) if run.object else "",
         "startedAt": status.get("startedAt") or "",
         "finishedAt": status.get("finishedAt") or "",
         "results": {},

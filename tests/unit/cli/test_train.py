@@ -186,7 +186,10 @@ class TestRuns:
         status = {"phase": "Waiting", "conditions": [{"type": "Ready", "reason": "NoData", "message": "no housing"}]}
         status["imageID"] = f"docker.io/library/python@{DIGEST}"
         cluster.put("trainingruns", "housing-2", {"pipeline": "housing"}, status)
+        path = "/apis/modelberth.io/v1alpha1/namespaces/ns/trainingruns/housing-2"
+        cluster.objects[path]["metadata"]["annotations"] = {"modelberth.io/created-by": "jane"}
         out = run("run", "describe", "housing-2")[1]
+        assert "by:           jane" in out
         assert "Waiting" in out
         assert "NoData: no housing" in out
         assert f"docker.io/library/python@{DIGEST}" in out
