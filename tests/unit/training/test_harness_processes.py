@@ -24,6 +24,23 @@ def test_a_flood_of_bytes_costs_no_memory(pod):
     assert int(line.split()[1]) < 64 << 10
 
 
+def test_a_log_that_cannot_be_written_ends_no_training(pod):
+    """As on a full disk: what comes is handed on, and no more than the copy is lost."""
+    ended = pod(body(train="os.mkdir('../run/log.1')\nfor _ in range(9): os.write(1, bytes(1 << 20))")).run()
+    assert ended.verdict == ("Succeeded", "")
+    assert len(ended.output) == 9 << 20
+
+
+def test_an_output_that_nobody_reads_ends_no_training(pod):
+    """The container's output is closed at the other end: the copy is whole."""
+    folder = pod(body(train="while not os.path.exists('go'): time.sleep(0.02)\nfor _ in range(3): print('x' * 70000)"))
+    process = folder.start()
+    process.stdout.close()
+    (folder.package / "go").touch()
+    assert process.wait(60) == harness.SUCCEEDED
+    assert folder.log() == (b"x" * 70000 + b"\n") * 3
+
+
 @pytest.mark.parametrize("how", [CLOSED, "sys.stderr = None", "sys.stderr.close(); sys.stdout.close()"])
 def test_a_program_that_closes_its_output_is_heard_all_the_same(pod, how):
     """Its exception is told with its traceback, though nothing can be printed any more."""
