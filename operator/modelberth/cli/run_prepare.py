@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from modelberth import training
 from modelberth.cli.access import Access
 from modelberth.cli.pod import run_access
 from modelberth.cli.run_progress import RunProgress
 from modelberth.content.collections import Family
-from modelberth.training import harness
 from modelberth.training.config import VARIABLE, Input, RunConfig
 from modelberth.training.outcome import Phase
 from modelberth.training.pod_folder import BIN, CONFIG, DATA, EVALUATION, HOME, LOADING, LOCK, PACKAGE, RUN, PodFolder
@@ -28,6 +28,8 @@ from modelberth.transfer.load import load
 from modelberth.transfer.workers import default_workers
 
 PHASE = "Loading"
+HARNESS = os.path.join(os.path.dirname(training.__file__), "harness.py")
+"""It is only copied: what it imports is nothing that this program needs."""
 _TERMINATED = 128 + signal.SIGTERM
 
 
@@ -70,7 +72,7 @@ def prepare(access: Access, config: RunConfig, folder: PodFolder) -> None:
     """
     for name in (BIN, RUN, HOME):
         os.makedirs(folder.path(name), exist_ok=True)
-    shutil.copyfile(harness.__file__, folder.path(BIN, "harness.py"))
+    shutil.copyfile(HARNESS, folder.path(BIN, "harness.py"))
     progress = RunProgress(access.client, config.package.digest)
     began, clock = datetime.now(UTC), time.monotonic()
     with progress.posting():

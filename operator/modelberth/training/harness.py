@@ -593,9 +593,10 @@ def installed_packages(package: str) -> Dict[str, str]:
     found: Dict[str, str] = {}
     for distribution in distributions(path=[package, *sys.path]):
         with suppress(Exception):  # whatever a broken installation raises
-            name = distribution.metadata["Name"]
+            metadata = distribution.metadata  # a file, read and parsed anew each time that it is asked for
+            name = metadata["Name"]
             if name and len(found) < MAX_PACKAGES:
-                found.setdefault(str(name)[:200], str(distribution.version)[:200])
+                found.setdefault(str(name)[:200], str(metadata["Version"])[:200])
     return dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
 
