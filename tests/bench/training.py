@@ -7,10 +7,12 @@ on the node before the first round, and every run is one of its own (`cache: fal
 import asyncio
 import tempfile
 import time
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from modelberth.api.names import PREPARE_CONTAINER, TRAIN_CONTAINER
 from modelberth.runtime.connection import Connection
 from modelberth.runtime.kube_client import KubeClient
 from modelberth.runtime.kubeconfig import load_connection
@@ -30,11 +32,14 @@ from tests.e2e.support import (
     restricted_container,
     restricted_namespace,
 )
-from tests.e2e.training import ENDED, push_package, push_words, template
+from tests.e2e.training import ENDED as ENDINGS
+from tests.e2e.training import push_package, push_words, template
 from tests.localkind.fixture import LOCALKIND, localkind, temporary_cluster
 
 NAMESPACE = "training"
 PHASES = ("Loading", "Training", "Saving", "Uploading")
+MADE, LOADS, RUNS, ENDED, DONE = "made", "loads", "runs", "ended", "done"
+"""What is heard of a pod, in this order, and at last of its run."""
 _SCRIPT = """
 import pathlib
 
@@ -50,12 +55,16 @@ _ALONE = f"{_SCRIPT}\nmain = Main()\nmain.train('.')\nmain.save()\n"
 
 @dataclass
 class _Found:
-    """Seconds: of the bare pods, of the runs, until a run's pod was there, and of its phases."""
+    """Seconds of each round, by what they were spent on.
 
-    bare: list[float] = field(default_factory=list)
-    whole: list[float] = field(default_factory=list)
-    pod: list[float] = field(default_factory=list)
-    rest: list[float] = field(default_factory=list)
+    Attributes:
+        bare: the parts of the bare pods' time.
+        parts: the parts of the runs' time, one after the other.
+        phases: of the runs, as their status tells them: what the containers themselves took inside of those parts.
+    """
+
+    bare: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    parts: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     phases: dict[str, list[float]] = field(default_factory=lambda: {phase: [] for phase in PHASES})
 
 
@@ -90,20 +99,20 @@ async def _rounds(connection: Connection, package: str, rounds: int) -> _Found:
         for number in range(-1, rounds):
             into = found if number >= 0 else _Found()  # the first round warms up
             say(f"training: round {number + 1} of {rounds}")
-            into.bare.append(await _bare(connection, kube, f"bare-{number + 1}"))
+            await _bare(connection, kube, f"bare-{number + 1}", into)
             await _run(connection, kube, f"run-{number + 1}", package, into)
     return found
 
 
-async def _bare(connection: Connection, kube: KubeClient, name: str) -> float:
-    """Seconds from the creation of the script's pod until a watcher hears that it has succeeded."""
+async def _bare(connection: Connection, kube: KubeClient, name: str, found: _Found) -> None:
+    """The script's pod, as a watcher hears of it."""
     async with watch_objects(connection, PODS, NAMESPACE) as pods:
         begin = time.perf_counter()
         await kube.create(PODS, NAMESPACE, {"metadata": {"name": name}, "spec": _alone()})
-        ended = await pods.seen(lambda pod: pod["metadata"]["name"] == name and _phase(pod) in ("Succeeded", "Failed"))
+        heard = await pods.first({RUNS: _of(name, _has_begun(TRAIN_CONTAINER)), ENDED: _of(name, _is_over)})
     if _phase(await kube.get(PODS, NAMESPACE, name) or {}) != "Succeeded":
         raise BenchError(f"pod {name} with the bare script has not succeeded")
-    return ended - begin
+    _split(begin, heard, found.bare)
 
 
 async def _run(connection: Connection, kube: KubeClient, name: str, package: str, found: _Found) -> None:
@@ -115,19 +124,51 @@ async def _run(connection: Connection, kube: KubeClient, name: str, package: str
         begin = time.perf_counter()
         body = {"metadata": {"name": name}, "spec": {"template": template(package, cache=False)}}
         await kube.create(TRAINING_RUNS, NAMESPACE, body)
-        made = await pods.seen(lambda pod: pod["metadata"]["name"] == f"{name}-0")
-        ended = await runs.seen(lambda obj: obj["metadata"]["name"] == name and _phase(obj) in ENDED)
+        pod = {
+            MADE: lambda _: True,
+            LOADS: _has_begun(PREPARE_CONTAINER),
+            RUNS: _has_begun(TRAIN_CONTAINER),
+            ENDED: _is_over,
+        }
+        heard = await pods.first({part: _of(f"{name}-0", is_so) for part, is_so in pod.items()})
+        heard |= await runs.first({DONE: _of(name, lambda obj: _phase(obj) in ENDINGS)})
     status = (await kube.get(TRAINING_RUNS, NAMESPACE, name) or {})["status"]
     if status["phase"] != "Succeeded":
         raise BenchError(f"run {name} is {status['phase']}: {status.get('message')}")
+    _split(begin, heard, found.parts)
     took = {phase["name"]: float(phase["seconds"]) for phase in status["phases"]}
-    found.pod.append(made - begin)
-    found.whole.append(ended - begin)
     for phase, values in found.phases.items():
         values.append(took.pop(phase, 0.0))
     if took:
         raise BenchError(f"run {name} has phases that the table does not know: {', '.join(took)}")
-    found.rest.append(ended - made - sum(values[-1] for values in found.phases.values()))
+
+
+def _split(begin: float, heard: Mapping[str, float], parts: dict[str, list[float]]) -> None:
+    """The time until each thing was heard of, since the one before."""
+    for part, moment in sorted(heard.items(), key=lambda item: item[1]):
+        parts[part].append(moment - begin)
+        begin = moment
+
+
+def _of(name: str, is_so: Callable[[Object], bool]) -> Callable[[Object], bool]:
+    return lambda obj: obj["metadata"]["name"] == name and is_so(obj)
+
+
+def _has_begun(container: str) -> Callable[[Object], bool]:
+    """Whether a pod's status tells that this container runs, or has run."""
+
+    def has_begun(pod: Object) -> bool:
+        status = pod.get("status") or {}
+        told = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+        return any(
+            each["name"] == container and "waiting" not in (each.get("state") or {"waiting": 0}) for each in told
+        )
+
+    return has_begun
+
+
+def _is_over(pod: Object) -> bool:
+    return _phase(pod) in ("Succeeded", "Failed")
 
 
 def _phase(obj: Object) -> str:
@@ -136,7 +177,7 @@ def _phase(obj: Object) -> str:
 
 def _alone() -> Object:
     container = {
-        "name": "train",
+        "name": TRAIN_CONTAINER,
         "image": f"{IMAGE}:{TAG}",
         "command": ["python3", "-u", "-c", _ALONE],
         "workingDir": "/work",
@@ -159,15 +200,29 @@ def _alone() -> Object:
 
 
 def _table(found: _Found) -> Table:
-    bare = Series.of(found.bare)
-    over = [whole - alone for whole, alone in zip(found.whole, found.bare, strict=True)]
-    parts = {
-        "the bare script's pod, from creation until Succeeded": found.bare,
-        "TrainingRun, from creation until Succeeded": found.whole,
-        "of that: until its pod is there": found.pod,
-        **{f"of that: {phase}": values for phase, values in found.phases.items()},
-        "of that: all else (starts of three containers, what nobody is told of)": found.rest,
-        "overhead: the run's time less that of the bare pod before it": over,
+    bare, whole = _sums(found.bare), _sums(found.parts)
+    phases = found.phases
+    rows = {
+        "the bare script as a pod, from creation until Succeeded": bare,
+        "· scheduler and kubelet, until the script's container is said to run": found.bare[RUNS],
+        "· the script, until the pod is said to have ended": found.bare[ENDED],
+        "the same as a TrainingRun, from creation until Succeeded": whole,
+        "· the operator, until the pod is there": found.parts[MADE],
+        "· scheduler and kubelet, until the first container is said to run": found.parts[LOADS],
+        "· package and data, until the script's container is said to run": found.parts[RUNS],
+        "·· of that, in the container itself: Loading": phases["Loading"],
+        "· the script and what it left, until the pod is said to have ended": found.parts[ENDED],
+        **{f"·· of that, in the containers themselves: {name}": phases[name] for name in PHASES[1:]},
+        "· the operator, until the version is made and the run has Succeeded": found.parts[DONE],
+        "overhead: the run's time less that of the bare pod before it": [
+            run - alone for run, alone in zip(whole, bare, strict=True)
+        ],
     }
-    rows = [[name, seconds(values), Series.of(values).per(bare)] for name, values in parts.items()]
-    return Table(["", "time", "ratio"], rows, f"{len(found.bare)} rounds, each a bare pod and then a run")
+    alone = Series.of(bare)
+    lines = [[name, seconds(values), Series.of(values).per(alone)] for name, values in rows.items()]
+    return Table(["", "time", "ratio"], lines, f"{len(bare)} rounds, each a bare pod and then a run")
+
+
+def _sums(parts: Mapping[str, list[float]]) -> list[float]:
+    """The whole time of each round."""
+    return [sum(round_) for round_ in zip(*parts.values(), strict=True)]

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import aiohttp
@@ -34,6 +34,19 @@ class ObjectWatch:
                 moment, obj = await self._changes.get()
                 if is_wanted(obj):
                     return moment
+
+    async def first(self, wanted: Mapping[str, Callable[[Object], bool]]) -> dict[str, float]:
+        """When each of several things was first heard of, by its name; one change may tell of many.
+
+        Raises:
+            TimeoutError: one of them did not come within a minute.
+        """
+        found: dict[str, float] = {}
+        async with asyncio.timeout(_PATIENCE):
+            while len(found) < len(wanted):
+                moment, obj = await self._changes.get()
+                found |= {name: moment for name, is_so in wanted.items() if name not in found and is_so(obj)}
+        return found
 
     async def named(self, count: int, patience: float) -> float:
         """When so many different objects had been heard of.
