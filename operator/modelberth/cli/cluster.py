@@ -13,7 +13,8 @@ from modelberth.runtime.kubeconfig import load_connection
 from modelberth.runtime.resources import Object, Resource
 from modelberth.transfer.answers import decoded
 from modelberth.transfer.errors import HttpFailure
-from modelberth.transfer.http import Http, Patience, failure
+from modelberth.transfer.http import Http, failure
+from modelberth.transfer.patience import Patience
 
 FIELD_MANAGER = "modelberth-cli"
 _LONGEST_LINE = 1024 * 1024

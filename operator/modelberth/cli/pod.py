@@ -10,7 +10,8 @@ from modelberth.cli.access import Access
 from modelberth.cli.display import Notices
 from modelberth.cli.errors import CommandError
 from modelberth.content.mounts import REGISTRY_FOLDER, TOKEN_FILE
-from modelberth.transfer.http import Http, Patience
+from modelberth.transfer.http import Http
+from modelberth.transfer.patience import Patience
 from modelberth.transfer.registry_client import RegistryClient
 
 RUN_HEADER = "Modelberth-Run"

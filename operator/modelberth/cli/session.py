@@ -25,7 +25,8 @@ from modelberth.content.collections import Collection, Family
 from modelberth.domain.objects import dig
 from modelberth.runtime.resources import CONFIG_MAPS, TRANSFER_SESSIONS
 from modelberth.transfer.errors import HttpFailure, TransferError
-from modelberth.transfer.http import Http, Patience
+from modelberth.transfer.http import Http
+from modelberth.transfer.patience import Patience
 from modelberth.transfer.registry_client import RegistryClient
 
 SESSION_SECONDS = 6 * 3600

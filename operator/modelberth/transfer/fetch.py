@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from modelberth.content.layout import MAX_OBJECT_BYTES, Layout, StoredObject
 from modelberth.transfer.errors import Damaged, HttpFailure, TransferError, Unreachable
-from modelberth.transfer.http import BLOCK, Http, Patience, Waits, failure
+from modelberth.transfer.http import BLOCK, Http, failure
+from modelberth.transfer.patience import Patience, Waits
 from modelberth.transfer.urls import UrlPages
 
 _FRESH_URLS = 3

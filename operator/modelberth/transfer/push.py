@@ -15,7 +15,8 @@ from modelberth.content.layout import MAX_OBJECT_BYTES, Layout
 from modelberth.content.packs import is_small, plan_packs
 from modelberth.transfer.answers import Committed, Upload
 from modelberth.transfer.errors import HttpFailure, TransferError, Unreachable
-from modelberth.transfer.http import Body, Http, Waits, describe, failure
+from modelberth.transfer.http import Body, Http, describe, failure
+from modelberth.transfer.patience import Waits
 from modelberth.transfer.progress import Progress
 from modelberth.transfer.registry_client import RegistryClient
 from modelberth.transfer.scan import Folder, Reader, changed

@@ -24,7 +24,9 @@ from modelberth.transfer.answers import (
     unexpected,
 )
 from modelberth.transfer.errors import TransferError, Unreachable
-from modelberth.transfer.http import BLOCK, Body, Http, Patience, describe, failure, retry_after
+from modelberth.transfer.http import BLOCK, Http, describe, failure, retry_after
+from modelberth.transfer.lines import Lines
+from modelberth.transfer.patience import Patience
 
 T = TypeVar("T")
 
@@ -158,7 +160,7 @@ class RegistryClient:
 
         def attempt() -> None:
             headers = [*self._credentials(), ("Content-Type", "text/plain"), ("Content-Length", str(size))]
-            with self._http.send("PUT", url, headers=headers, body=_Lines(tree.lines())) as response:
+            with self._http.send("PUT", url, headers=headers, body=Lines(tree.lines())) as response:
                 if response.status >= 400:
                     raise failure(describe(url), response)
                 response.read()
@@ -293,20 +295,3 @@ class RegistryClient:
                 yield block
             if response.length:
                 raise Unreachable(describe(url), "the connection broke within the answer")
-
-
-class _Lines(Body):
-    """Lines as a body to send, a block at a time."""
-
-    def __init__(self, lines: Iterator[bytes]) -> None:
-        self._lines = lines
-        self._rest = b""
-
-    def read(self, size: int, /) -> bytes:
-        parts, length = [self._rest], len(self._rest)
-        while length < size and (line := next(self._lines, b"")):
-            parts.append(line)
-            length += len(line)
-        block = b"".join(parts)
-        self._rest = block[size:]
-        return block[:size]

@@ -3,8 +3,9 @@ import os
 
 import pytest
 
-from modelberth.transfer.http import Http, Patience
+from modelberth.transfer.http import Http
 from modelberth.transfer.load import load
+from modelberth.transfer.patience import Patience
 from modelberth.transfer.progress import Progress
 from modelberth.transfer.push import send
 from modelberth.transfer.registry_client import RegistryClient

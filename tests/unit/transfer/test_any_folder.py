@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from modelberth.content.errors import UnsafePath
 from modelberth.content.paths import PathSet
-from modelberth.transfer.http import Http, Patience
+from modelberth.transfer.http import Http
 from modelberth.transfer.load import load
+from modelberth.transfer.patience import Patience
 from modelberth.transfer.progress import Progress
 from modelberth.transfer.push import send
 from modelberth.transfer.registry_client import RegistryClient

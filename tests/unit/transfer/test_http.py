@@ -1,4 +1,4 @@
-"""Connections, patience, and what errors say and keep to themselves."""
+"""Connections, and what errors say and keep to themselves."""
 
 import base64
 import socket
@@ -10,8 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from modelberth.transfer.errors import HttpFailure, TransferError, Unreachable
-from modelberth.transfer.http import Http, Patience, Waits, describe
-from modelberth.transfer.workers import for_each
+from modelberth.transfer.http import Http, describe
 
 QUERY = "X-Amz-Signature=secret"
 
@@ -144,107 +143,3 @@ def test_an_answer_beyond_its_limit_is_refused(http):
     """A server cannot fill the memory."""
     with server(answer(b"x" * 1000)) as (port, _), pytest.raises(TransferError, match="more than 100 bytes"):
         http.call("GET", f"http://127.0.0.1:{port}/", limit=100)
-
-
-class TestPatience:
-    """When to try again, and when not."""
-
-    def failing(self, *errors):
-        """An attempt that raises each error once and then returns; the pauses that were made."""
-        left, pauses = list(errors), []
-
-        def attempt():
-            if left:
-                raise left.pop(0)
-            return "done"
-
-        return attempt, pauses, Patience(seconds=60, sleep=pauses.append)
-
-    def test_passing_trouble_is_tried_again_with_growing_pauses(self):
-        """Connections and busy servers; the pauses double up to their limit."""
-        attempt, pauses, patience = self.failing(*[Unreachable("there", "gone")] * 3, HttpFailure("there", 503))
-        assert patience.run(attempt) == "done"
-        assert len(pauses) == 4
-        assert all(0.5 * base <= pause <= 1.5 * base for pause, base in zip(pauses, (0.2, 0.4, 0.8, 1.6), strict=True))
-
-    def test_what_the_server_asks_for_is_waited(self):
-        """Retry-After counts."""
-        attempt, pauses, patience = self.failing(HttpFailure("there", 429, retry_after=7.0))
-        patience.run(attempt)
-        assert pauses == [7.0]
-
-    @pytest.mark.parametrize(
-        ("status", "code"),
-        [*((status, "") for status in (400, 401, 403, 404, 409, 412, 413, 422, 501)), (500, "Tampered")],
-    )
-    def test_what_will_not_pass_is_raised_at_once(self, status, code):
-        """A refusal stays a refusal, and what was tampered with stays so."""
-        attempt, pauses, patience = self.failing(HttpFailure("there", status, code=code))
-        with pytest.raises(HttpFailure):
-            patience.run(attempt)
-        assert pauses == []
-
-    def test_patience_ends(self):
-        """After a minute of nothing but failures the last one is raised."""
-        pauses = []
-        patience = Patience(seconds=60, sleep=pauses.append)
-
-        def attempt():
-            raise Unreachable("there", "gone")
-
-        with pytest.raises(Unreachable):
-            patience.run(attempt)
-        assert 55 <= sum(pauses) <= 80
-
-    def test_waiting_for_long_is_told_once(self):
-        """Somebody who looks on learns why nothing happens; a hiccup is not worth a word."""
-        told = []
-        attempt, _, _ = self.failing(*[Unreachable("there", "gone")] * 9)
-        patience = Patience(seconds=600, sleep=lambda _: None, notice=told.append)
-        patience.run(attempt)
-        assert [str(error) for error in told] == ["there: gone"]
-        attempt, _, _ = self.failing(*[Unreachable("there", "gone")] * 3)
-        patience.run(attempt)
-        assert len(told) == 1
-
-    def test_progress_begins_patience_anew(self):
-        """A slow line that moves is never given up."""
-        pauses = []
-        waits = Waits(Patience(seconds=10, sleep=pauses.append))
-        for _ in range(100):
-            waits.after(Unreachable("there", "gone"))
-            waits.succeeded()
-        assert sum(pauses) > 10
-
-
-class TestWorkers:
-    """Threads that share out work."""
-
-    def test_every_item_is_worked_on_once(self):
-        """Whatever the number of threads."""
-        done = []
-        for_each(range(1000), done.append, workers=7)
-        assert sorted(done) == list(range(1000))
-
-    def test_the_first_error_stops_the_others(self):
-        """No new item is begun, and the error is the caller's."""
-        done = []
-
-        def work(item):
-            if item == 5:
-                raise ValueError("five")
-            done.append(item)
-
-        with pytest.raises(ValueError, match="five"):
-            for_each(range(1_000_000), work, workers=3)
-        assert len(done) < 1_000_000
-
-    def test_an_error_in_drawing_is_raised_too(self):
-        """Items may come from requests that fail."""
-
-        def items():
-            yield 1
-            raise OSError("no more")
-
-        with pytest.raises(OSError, match="no more"):
-            for_each(items(), lambda item: None, workers=4)
