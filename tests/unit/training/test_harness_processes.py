@@ -156,6 +156,23 @@ if os.fork() == 0:
     assert ended.verdict == ("Succeeded", "")
 
 
+def test_children_left_behind_are_asked_first(pod):
+    """SIGTERM, and time to tidy up, before SIGKILL."""
+    child = """
+if os.fork() == 0:
+    def end(*_):
+        open('artifacts/tidied', 'w').close()
+        os._exit(0)
+    signal.signal(signal.SIGTERM, end)
+    open('listens', 'w').close()
+    while True: time.sleep(600)
+while not os.path.exists('listens'): time.sleep(0.02)
+"""
+    folder = pod(body(train=child))
+    assert folder.run().verdict == ("Succeeded", "")
+    assert (folder.package / "artifacts" / "tidied").exists()
+
+
 @pytest.mark.parametrize("version", ["2.7", "3.5"])
 def test_a_python_that_cannot_read_us_ends_with_a_status_that_is_not_ours(pod, version):
     """It holds no lock and says a syntax error, which the pod's status then has."""
