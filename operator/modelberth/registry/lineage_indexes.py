@@ -3,18 +3,21 @@
 A first question waits until the records of its space are read. Later ones are answered from what is there, while what
 is new is read behind them, at most once in some seconds, and for a tenth of the time at most: to list the records of a
 large space takes seconds by itself. Answers say how old they are.
+
+So that the first question seldom waits, the records of spaces that nobody has asked about are read ahead, one after the
+other, beside all requests. A question does not wait for that: it reads on with all speed.
 """
 
 import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable
 from datetime import datetime
 
 from modelberth.api.conditions import timestamp
 from modelberth.lineage.index import Index
-from modelberth.registry.lineage_reader import LineageReader
+from modelberth.registry.lineage_reader import AT_ONCE, LineageReader
 from modelberth.registry.problems import unavailable
 from modelberth.store.content_store import ContentStore
 from modelberth.store.types import Space
@@ -23,6 +26,8 @@ from modelberth.store.version_records import utc_now
 FRESH_SECONDS = 5.0
 OLD_SECONDS = 60.0
 RECORDS_LIMIT = 500_000
+AHEAD_LIMIT = 100_000
+"""Records in memory from which on nothing is read ahead."""
 _PATIENCE_SECONDS = 20.0
 _REST = 10.0
 """How many times as long as the last reading took the next one waits."""
@@ -65,9 +70,7 @@ class LineageIndexes:
             Problem: 503 while it is being made for the first time; the message says how far it is.
             StoreError: it was never made, and the store does not answer.
         """
-        kept = self._kept.get(space.id)
-        if kept is None:
-            kept = self._kept[space.id] = KeptIndex(LineageReader(self._store, space), self._now, self._monotonic)
+        kept = self._index_of(space)
         self._kept.move_to_end(space.id)
         asked = self._monotonic()
         if not kept.is_whole or fresh:
@@ -79,8 +82,24 @@ class LineageIndexes:
         self._make_room()
         return kept
 
+    async def read_ahead(self, spaces: AsyncIterable[Space]) -> None:
+        """Make the indexes of these spaces, one after the other, until there is enough in memory."""
+        async for space in spaces:
+            if len(self) >= AHEAD_LIMIT:
+                break
+            await self._index_of(space).read_ahead()
+
+    def __len__(self) -> int:
+        """How many records are in memory."""
+        return sum(map(len, self._kept.values()))
+
+    def _index_of(self, space: Space) -> "KeptIndex":
+        if space.id not in self._kept:
+            self._kept[space.id] = KeptIndex(LineageReader(self._store, space), self._now, self._monotonic)
+        return self._kept[space.id]
+
     def _make_room(self) -> None:
-        while len(self._kept) > 1 and sum(map(len, self._kept.values())) > RECORDS_LIMIT:
+        while len(self._kept) > 1 and len(self) > RECORDS_LIMIT:
             _, dropped = self._kept.popitem(last=False)
             dropped.close()
 
@@ -99,6 +118,7 @@ class KeptIndex:
         self._now = now
         self._monotonic = monotonic
         self._reading: asyncio.Task[None] | None = None
+        self._is_ahead = False  # of every question: it takes its time
         self.as_of = ""
         self.whole_at = float("-inf")
         self.pause = FRESH_SECONDS
@@ -124,8 +144,19 @@ class KeptIndex:
 
     def start(self) -> "asyncio.Task[None]":
         """Read what is new, unless that is under way already."""
+        if self._is_ahead:
+            self.close()  # what was read stays
+        return self._start(at_once=AT_ONCE)
+
+    async def read_ahead(self) -> None:
+        """Read one record after the other, until all are read, or somebody asks and goes on by himself."""
+        if self._reading is None:
+            self._is_ahead = True
+            await asyncio.wait({self._start(at_once=1)})
+
+    def _start(self, *, at_once: int) -> "asyncio.Task[None]":
         if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._read())
+            self._reading = asyncio.create_task(self._read(at_once))
             self._reading.add_done_callback(_end_quietly)
         return self._reading
 
@@ -154,16 +185,18 @@ class KeptIndex:
         """Read no more."""
         if self._reading is not None:
             self._reading.cancel()
+        self._reading, self._is_ahead = None, False
 
-    async def _read(self) -> None:
+    async def _read(self, at_once: int) -> None:
         as_of, started = self._now(), self._monotonic()
         try:
-            await self._reader.catch_up()
+            await self._reader.catch_up(at_once=at_once)
         except BaseExceptionGroup as failed:  # of the readers of one page; what stopped the first one stops all
             raise _first(failed) from None
+        if self.is_whole:  # to read everything for the first time says nothing of how long it takes to look for news
+            self.pause = max(FRESH_SECONDS, _REST * (self._monotonic() - started))
         self.as_of = timestamp(as_of)
         self.whole_at = started
-        self.pause = max(FRESH_SECONDS, _REST * (self._monotonic() - started))
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

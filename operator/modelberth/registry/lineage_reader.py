@@ -14,7 +14,7 @@ from modelberth.store.record_listing import AliasKey, RecordKey, VersionKey
 from modelberth.store.run_types import STEP, RunId, RunRecord
 from modelberth.store.types import AliasEntry, Space, VersionRecord
 
-_AT_ONCE = 8
+AT_ONCE = 8
 """Reads under way: half of what the store's connections take, so that pushes and loads go on beside it."""
 _SAID = 10
 
@@ -50,10 +50,13 @@ class LineageReader:
         more = len(said) - _SAID
         return said[:_SAID] + ([f"{more} more records cannot be read"] if more > 0 else [])
 
-    async def catch_up(self) -> None:
+    async def catch_up(self, *, at_once: int = AT_ONCE) -> None:
         """Read what is new. What was read stays when the store goes away in between.
 
         A record that is not what its key says is told and looked at again the next time: it never hides the others.
+
+        Args:
+            at_once: how many records are under way.
 
         Raises:
             StoreError: the store does not answer, or refuses us.
@@ -61,7 +64,7 @@ class LineageReader:
         async for page in self._store.listing.pages(self._space):
             news = iter([key for key in page if key not in self._known])
             async with asyncio.TaskGroup() as readers:
-                for _ in range(_AT_ONCE):
+                for _ in range(at_once):
                     readers.create_task(self._read_all(news))
 
     async def _read_all(self, keys: Iterable[RecordKey]) -> None:

@@ -1,12 +1,15 @@
 """From a namespace's name to its space. The uid decides, so a namespace made again never sees the old bytes."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from modelberth.registry.caches import AgingCache
 from modelberth.registry.problems import Problem
 from modelberth.runtime.kube import KubeApi
 from modelberth.runtime.resources import NAMESPACES
 from modelberth.store.content_store import ContentStore
+from modelberth.store.errors import StoreDenied, Tampered
 from modelberth.store.types import Space
 
 SYSTEM_NAMESPACE = "kube-system"
@@ -36,6 +39,19 @@ class Namespaces:
                 raise Problem(404, "NamespaceNotFound", f"there is no namespace {name[:63]!a}")
             self._uids.put(name, uid)
         return await self._store.space(name, uid)
+
+    async def with_space(self) -> AsyncIterator[Space]:
+        """The spaces of all namespaces that are there and have one.
+
+        Raises:
+            StoreError: the store does not answer.
+            ApiError: nor does the API server.
+        """
+        async for name, uid in self._store.spaces():
+            if await uid_of(self._kube, name) != uid:
+                continue
+            with suppress(StoreDenied, Tampered):  # closed, or another cluster's: whoever asks for it is told
+                yield await self._store.space(name, uid)
 
 
 async def uid_of(kube: KubeApi, namespace: str) -> str | None:

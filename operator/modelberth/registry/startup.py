@@ -41,6 +41,7 @@ class Startup:
         self._kube = kube
         self._verifier = verifier
         self._bucket = bucket
+        self._reading: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -48,6 +49,9 @@ class Startup:
         while True:
             await self.look()
             is_ready = self._services.state.is_ready
+            backend = self._services.backend
+            if is_ready and backend is not None and self._reading is None:
+                self._reading = asyncio.create_task(_read_ahead(backend))
             wait = AGAIN_SECONDS if is_ready else min(wait * 2, _LONGEST_WAIT)
             await asyncio.sleep(wait)
             if is_ready:
@@ -93,3 +97,11 @@ class Startup:
             log.log(level, "ready" if is_ready else "not ready", extra={"problems": list(problems)})
         self._services.state = State(is_ready, problems)
         self._services.metrics.ready.set(1 if is_ready else 0)
+
+
+async def _read_ahead(backend: Backend) -> None:
+    """Have lineage ready before somebody asks; that it cannot be is told when somebody does."""
+    try:
+        await backend.lineage.read_ahead(backend.namespaces.with_space())
+    except (StoreError, ApiError) as error:
+        log.info("lineage is not read ahead", extra={"why": str(error)})

@@ -1,7 +1,7 @@
 """`ContentStore`: the store over S3, as `port.StorePort` asks for it, and the parts of it that the registry serves."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -84,6 +84,10 @@ class ContentStore:
     async def space(self, namespace: str, namespace_uid: str) -> Space:
         """See `StorePort.space`."""
         return await self._spaces.enter(namespace, namespace_uid)
+
+    def spaces(self) -> AsyncIterator[tuple[str, str]]:
+        """See `Spaces.all`."""
+        return self._spaces.all()
 
     async def version_record(self, space: Space, collection: Collection, version: str) -> VersionRecord | None:
         """See `StorePort.version_record`."""

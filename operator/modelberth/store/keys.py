@@ -27,6 +27,8 @@ from modelberth.store.types import Space
 BUCKET_FORMAT = "modelberth.json"
 PROBE = "probe/"
 """What the probe at start writes lies here, outside of every space."""
+SPACES = "spaces/"
+"""Every space is a folder in it."""
 FIRST_ENTRY = 1
 
 MODEL_VERSIONS = "records/versions/"

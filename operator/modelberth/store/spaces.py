@@ -3,11 +3,12 @@
 import asyncio
 import base64
 import hashlib
+from collections.abc import AsyncIterator
 
 from modelberth.store import keys
 from modelberth.store.bucket import Bucket
 from modelberth.store.documents import FORMAT, MAX_RECORD_BYTES, from_json, to_json
-from modelberth.store.errors import StoreDenied
+from modelberth.store.errors import NotFound, StoreDenied, Tampered
 from modelberth.store.types import Space
 
 EPOCH = 1
@@ -15,6 +16,8 @@ EPOCH = 1
 
 _DOMAIN = b"modelberth-space/1\n"
 _ID_LENGTH = 26
+_BEHIND_A_SLASH = "0"
+"""The character that follows it: keys from there on are no longer in the folder."""
 
 
 def space_of(cluster_uid: str, namespace: str, namespace_uid: str) -> Space:
@@ -58,6 +61,20 @@ class Spaces:
                 await self._enter(space)
                 self._entered[namespace_uid] = space
         return self._entered[namespace_uid]
+
+    async def all(self) -> AsyncIterator[tuple[str, str]]:
+        """(namespace, its uid) of every space of this cluster that was ever entered, also of what is gone."""
+        last: str | None = None
+        while listed := await self._bucket.list_objects(keys.SPACES, start_after=last, limit=1):
+            space_id = listed[0].key.removeprefix(keys.SPACES).partition("/")[0]
+            last = f"{keys.SPACES}{space_id}{_BEHIND_A_SLASH}"
+            key = keys.space_record(Space(space_id, "", ""))
+            try:
+                found = from_json(key, await self._bucket.get(key, limit=MAX_RECORD_BYTES))
+                if found.text("cluster") == self._cluster_uid:
+                    yield found.text("namespace"), found.text("namespaceUID")
+            except (NotFound, Tampered):  # whoever uses the space is told
+                continue
 
     async def _enter(self, space: Space) -> None:
         await self._mark_bucket()

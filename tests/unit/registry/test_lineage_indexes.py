@@ -108,7 +108,7 @@ async def test_a_question_after_seconds_is_answered_at_once(store, space, indexe
 
 
 async def test_a_large_space_is_read_less_often(store, space, indexes, clock):
-    """A reading that took long is followed by ten times as long a rest."""
+    """A look for news that took long is followed by ten times as long a rest; the first reading is none."""
     original = store.run_record
 
     async def slow(*arguments):
@@ -118,6 +118,10 @@ async def test_a_large_space_is_read_less_often(store, space, indexes, clock):
     store.run_record = slow
     await lineage_records.fill(store, space)
     kept = await indexes.of(space)
+    assert kept.pause == FRESH_SECONDS
+    for number in (7, 8):
+        await store.finish_run(space, lineage_records.run_record(number))
+    await indexes.of(space, fresh=True)
     assert kept.pause == pytest.approx(40.0)
 
 
