@@ -236,6 +236,7 @@ def kopf_settings(watches: Sequence[Watch]) -> kopf.OperatorSettings:
     settings.peering.standalone = True
     settings.scanning.disabled = True
     settings.posting.enabled = False
+    settings.persistence.diffbase_storage = _NoDiffs()
     settings.process.ultimate_exiting_timeout = None
     settings.watching.server_timeout = WATCH_SECONDS
     settings.watching.chunk_size = _CHUNK
@@ -248,6 +249,29 @@ def kopf_settings(watches: Sequence[Watch]) -> kopf.OperatorSettings:
             selector = ",".join(f"{name}={value}" for name, value in sorted(watch.labels.items()))
             settings.watching.label_selectors[resource.group, resource.version, resource.plural] = selector
     return settings
+
+
+class _NoDiffs(kopf.DiffBaseStorage):
+    """Nothing is compared: without it kopf copies each object of each event twice, for handlers that there are none of.
+
+    That is half a millisecond for each of the 10,000 versions of a list.
+    """
+
+    def build(
+        self,
+        *,
+        body: kopf.Body,  # noqa: ARG002 - kopf's signature
+        extra_fields: Iterable[Any] | None = None,  # noqa: ARG002
+    ) -> kopf.BodyEssence:
+        """What there would be to compare."""
+        return kopf.BodyEssence()
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:  # noqa: ARG002
+        """What it was before."""
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Nothing is written."""
 
 
 def _quieten() -> None:

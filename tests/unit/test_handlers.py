@@ -249,5 +249,8 @@ def test_kopf_is_told_to_elect_post_and_discover_nothing():
     assert settings.peering.standalone
     assert settings.scanning.disabled
     assert not settings.posting.enabled
+    assert settings.persistence.diffbase_storage.build(body={"spec": {"a": 1}}) == {}, (
+        "nothing is copied to be compared"
+    )
     assert isinstance(settings.watching.server_timeout, int), "the API server takes whole seconds only"
     assert len(settings.watching.label_selectors) == sum(bool(watch.labels) for watch in WATCHES)
