@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.localkind import cluster as records
@@ -22,7 +22,6 @@ def record(name: str = "a", network: int = 160) -> records.Cluster:
     return records.Cluster(name, "control-plane", network, "secret", "/nowhere")
 
 
-@settings(deadline=None)  # no claim about time
 @given(st.integers(160, 223), st.integers(160, 223))
 def test_addresses_of_two_networks_never_meet(first: int, second: int) -> None:
     """Pods, Services, the node and the host of a cluster lie in its own network, and apart from each other."""

@@ -213,4 +213,4 @@ class CacheMachine(RuleBasedStateMachine):
 
 
 TestCacheMachine = CacheMachine.TestCase
-TestCacheMachine.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestCacheMachine.settings = settings(max_examples=80, stateful_step_count=40)

@@ -288,4 +288,4 @@ class LeaseMachine(RuleBasedStateMachine):
 
 
 TestLeaseMachine = LeaseMachine.TestCase
-TestLeaseMachine.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
+TestLeaseMachine.settings = settings(max_examples=80, stateful_step_count=25)

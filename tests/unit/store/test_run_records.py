@@ -190,7 +190,7 @@ class TestMinors:
         with pytest.raises(FormatError, match="uid"):
             await store.reserve_minor(SPACE, new(1, "b"), major=1, base="1.0", run_uid="a")
 
-    @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
     @given(runs=st.lists(st.sampled_from("abcde"), min_size=1, max_size=12))
     def test_each_run_has_one_number_whatever_comes_at_the_same_moment(self, runs):
         """Runs reserve at once, some of them twice: as many numbers as runs, each run told one."""

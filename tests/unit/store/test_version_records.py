@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelberth.content.collections import Collection, artifact, dataset
@@ -199,7 +199,7 @@ operations = st.lists(
 )
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10)
 @given(operations)
 def test_one_meaning_per_version(steps):
     """What a number once meant it means for ever, and unnumbered content has one version.

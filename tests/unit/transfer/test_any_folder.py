@@ -43,7 +43,7 @@ def write(root, files):
             continue
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(folders, st.lists(st.sampled_from(FAULTS), max_size=60))
 def test_any_folder_survives_any_faults(files, schedule):
     """Whatever fails, and in whatever order: both ways go through once the faults are over, and nothing is left over."""

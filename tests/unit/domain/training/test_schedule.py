@@ -94,7 +94,7 @@ ZONES = st.sampled_from(["UTC", BERLIN, "America/New_York", "Australia/Lord_Howe
 MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2028, 1, 1)).map(lambda each: each.replace(tzinfo=UTC))  # noqa: DTZ001
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(LINES, ZONES, MOMENTS, st.timedeltas(timedelta(0), timedelta(days=3)))
 def test_looking_often_and_looking_once_find_the_same(cron: str, zone: str, start: datetime, span: timedelta):
     """The last time of a span is the last of those found by going through it one by one, and lies within."""
@@ -106,7 +106,7 @@ def test_looking_often_and_looking_once_find_the_same(cron: str, zone: str, star
     assert found is None or start < found <= end
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(LINES, ZONES, MOMENTS)
 def test_times_come_in_order_and_never_twice(cron: str, zone: str, start: datetime):
     """Each time is after the one before it, across every change of the clock."""

@@ -255,5 +255,5 @@ class Pipeline(RuleBasedStateMachine):
         assert decide(seen, now=self.now, standing=f"housing-v{self.standing}").create == ()
 
 
-Pipeline.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+Pipeline.TestCase.settings = settings(max_examples=40, stateful_step_count=25)
 TestPipeline = Pipeline.TestCase
