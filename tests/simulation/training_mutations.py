@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from modelberth.domain import version_users
 from modelberth.domain.training import attempt, keys, pod_state, start, triggers
 from modelberth.domain.training.inputs import Inputs
 from modelberth.domain.training.template import Settled
@@ -145,6 +146,11 @@ def _blames_for_drains(patch: Patch) -> None:
     patch.setattr(pod_state, "cause", lambda pod, told: told)
 
 
+def _hides_users(patch: Patch) -> None:
+    """Versions never hear who names them."""
+    patch.setattr(version_users, "used_by", lambda *_: [])
+
+
 _CASES: tuple[tuple[str, str, Callable[[Patch], None]], ...] = (
     ("a number for each try", training_invariants.ONE_VERSION, _a_number_for_each_try),
     ("the object before the record", training_invariants.BYTES_FIRST, _object_before_record),
@@ -157,5 +163,6 @@ _CASES: tuple[tuple[str, str, Callable[[Patch], None]], ...] = (
     ("a foreign pod that is trusted", training_invariants.ENDS, _trusts_names),
     ("data that is overlooked", training_invariants.FOLLOWS, _overlooks_data),
     ("a drain that the program is blamed for", training_invariants.NO_BLAME, _blames_for_drains),
+    ("users that a version does not show", training_invariants.USED, _hides_users),
 )
 MUTATIONS = tuple(Mutation(name, invariant, make) for name, invariant, make in _CASES)
