@@ -22,6 +22,8 @@ from modelberth.transfer.files import BINARY, BLOCK, NOFOLLOW, NONBLOCK, read_at
 from modelberth.transfer.progress import Progress
 from modelberth.transfer.workers import Buffers, for_each
 
+MAX_DEPTH = 200
+"""Folders in folders; far more than people make, and few enough for every program that walks through them."""
 _KINDS = {
     stat.S_IFIFO: "a FIFO",
     stat.S_IFSOCK: "a socket",
@@ -247,6 +249,8 @@ def _entries_of(base: str, folder: str, prefix: str, above: tuple[tuple[int, int
         prefix: its path in the tree, with a slash at its end, or "".
         above: the identities of the folders on the way here: a link to one of them would never end.
     """
+    if len(above) > MAX_DEPTH + 1:
+        raise SourceRefused(f"{escape(prefix[:-1])} lies more than {MAX_DEPTH} folders deep: pack it into an archive")
     try:
         with os.scandir(folder) as found:
             names = [entry.name for entry in found]

@@ -11,8 +11,11 @@ from contextlib import suppress
 
 from modelberth.content.errors import FormatError
 from modelberth.content.paths import check_path, escape
+from modelberth.transfer.scan import MAX_DEPTH
 
 COMPILED = "__pycache__"
+_DEEPEST = MAX_DEPTH - 1
+"""What is left may be put into a folder beside others."""
 
 
 def tidy(folder: str) -> list[str]:
@@ -53,15 +56,21 @@ def _why_not(base: str, path: str) -> str:
     except OSError as error:
         return f"{escape(shown)} cannot be read: {error.strerror}"
     if stat.S_ISDIR(status.st_mode):
-        with suppress(OSError):
-            os.chmod(path, 0o755)  # noqa: S103 - as every folder of a version
-        return "" if os.access(path, os.R_OK | os.X_OK) else f"{escape(shown)} cannot be read"
+        return _why_not_folder(path, shown)
     if not stat.S_ISREG(status.st_mode):
         return f"{escape(shown)} is neither a file nor a folder"
     if not os.access(path, os.R_OK):
         with suppress(OSError):
             os.chmod(path, 0o644)
     return "" if os.access(path, os.R_OK) else f"{escape(shown)} cannot be read"
+
+
+def _why_not_folder(path: str, shown: str) -> str:
+    if shown.count(os.sep) + 1 > _DEEPEST:
+        return f"{escape(shown)} lies more than {_DEEPEST} folders deep"
+    with suppress(OSError):
+        os.chmod(path, 0o755)  # noqa: S103 - as every folder of a version
+    return "" if os.access(path, os.R_OK | os.X_OK) else f"{escape(shown)} cannot be read"
 
 
 def _why_not_link(base: str, path: str, shown: str) -> str:
@@ -80,7 +89,8 @@ def _why_not_link(base: str, path: str, shown: str) -> str:
 def remove(path: str) -> None:
     """Remove whatever is there, without following links."""
     if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path, ignore_errors=True)
+        with suppress(RecursionError):  # before Python 3.13
+            shutil.rmtree(path, ignore_errors=True)
     else:
         with suppress(OSError):
             os.unlink(path)

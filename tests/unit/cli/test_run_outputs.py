@@ -61,6 +61,17 @@ def test_folders_that_were_shut_are_opened(tmp_path, where):
     assert stat.S_IMODE(folder.stat().st_mode) == 0o755
 
 
+@pytest.mark.parametrize("where", ["artifacts", "."])
+def test_folders_without_end_are_told(report, registry, where):
+    """Deeper than anybody can walk: the rest is kept, and where it is the model's, there is no version."""
+    dig = f"os.chdir({where!r})\nfor _ in range(400): os.mkdir('a'); os.chdir('a')\nos.chdir(here)"
+    said = report(body(save=f"here = os.getcwd()\n{dig}\nopen('model.txt', 'w').write('m')"))
+    assert "lies more than 199 folders deep" in said["message"]
+    kept = "model.txt" in paths(registry, said["output"]) if said["output"] else False
+    assert (said["status"], kept) == (("Succeeded", True) if where == "artifacts" else ("Failed", False))
+    assert "log.txt" in paths(registry, said["files"])
+
+
 def test_a_log_that_is_no_text_is_kept_byte_for_byte(report, registry):
     """In the file; in the report, which is text, every such byte is shown as one that is none."""
     said = report(body(train="os.write(1, b'caf\\xe9 \\xff\\xfe\\x00\\x1b[31m\\nlast')"))

@@ -205,3 +205,12 @@ def test_equal_chunks_are_one(tmp_path):
     found = scanned(fill(tmp_path / "m", {"a": data, "b": data}))
     assert [chunk.length for chunk in distinct_chunks(found)] == [CHUNK_SIZE]
     assert len(found.large) == 1
+
+
+def test_folders_without_end_are_refused_by_path(tmp_path):
+    """Deeper than programs walk, which would else break in the middle; 200 are fine."""
+    (tmp_path / "/".join("a" * 200)).mkdir(parents=True)
+    assert scan(str(tmp_path), workers=2, progress=Progress()).tree.entries
+    (tmp_path / "/".join("a" * 201)).mkdir()
+    with pytest.raises(SourceRefused, match="lies more than 200 folders deep"):
+        scan(str(tmp_path), workers=2, progress=Progress())
