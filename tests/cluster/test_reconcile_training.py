@@ -6,6 +6,7 @@ import secrets
 
 import pytest
 
+from modelberth.api.names import ANNOTATION_CREATED_BY
 from modelberth.runtime.kube_client import KubeClient
 from modelberth.runtime.kubeconfig import load_connection
 from modelberth.runtime.resources import MODEL_VERSIONS, PODS, TRAINING_PIPELINES, TRAINING_RUNS
@@ -127,6 +128,11 @@ async def _run(operator, name="first"):
     return found, found.get("status", {})
 
 
+async def _users(operator, version):
+    """Who uses a package, as its status says."""
+    return (await operator.kube.get(MODEL_VERSIONS, operator.namespace, version))["status"]["usedBy"]
+
+
 async def _pod_ends(cluster, operator, store, name="first", **record):
     """What registry and kubelet make of the pod's end."""
     run, status = await _run(operator, name)
@@ -153,6 +159,7 @@ async def test_a_run_makes_the_next_minor_and_its_like_is_skipped(cluster, opera
     pod = await operator.kube.get(PODS, shop, "first-0")
     assert status["pod"] == {"name": "first-0", "uid": pod["metadata"]["uid"]}
     assert pod["metadata"]["ownerReferences"][0]["uid"] == run["metadata"]["uid"]
+    assert await _users(operator, "price-1.0") == ["trainingpipeline/weekly", "trainingrun/first"]
 
     await _pod_ends(cluster, operator, store)
     await operator.settle()
@@ -163,6 +170,9 @@ async def test_a_run_makes_the_next_minor_and_its_like_is_skipped(cluster, opera
     assert made["spec"]["parameters"] == {"EPOCHS": "3"}
     assert made["status"]["digest"] == OUTPUT
     cluster.kubectl("wait", "--for=condition=Complete", "trun/first", "-n", shop, "--timeout=5s")
+    assert await _users(operator, "price-1.0") == ["trainingpipeline/weekly"]
+    (record,) = store.runs.values()
+    assert record.created_by == run["metadata"]["annotations"][ANNOTATION_CREATED_BY] != ""
 
     _apply(cluster, shop, _kind("TrainingRun", "second", {"pipeline": "weekly"}))
     await operator.settle()
