@@ -69,7 +69,7 @@ def wait_for_end(folder: PodFolder, lock: int | None) -> Outcome:
     Once it has started, SIGTERM is the supervisor's business, and what it leaves is still sent.
     """
     signal.signal(signal.SIGTERM, _end)
-    while lock is not None and not os.fstat(lock).st_size:  # written to when it is held
+    while lock is not None and not _has_begun(folder, lock):
         time.sleep(_POLL_SECONDS)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if lock is not None:
@@ -78,6 +78,11 @@ def wait_for_end(folder: PodFolder, lock: int | None) -> Outcome:
         time.sleep(_DEATH_SECONDS)
         return DIED
     return parse_outcome(folder.json(OUTCOME))
+
+
+def _has_begun(folder: PodFolder, lock: int) -> bool:
+    """Whether the lock was held: its holder has written into it, and to a file that the program may have deleted."""
+    return os.fstat(lock).st_size > 0 or folder.has(PHASE)
 
 
 def _is_in_place(folder: PodFolder, lock: int) -> bool:
