@@ -75,9 +75,9 @@ def parse_outcome(document: Mapping[str, Any]) -> Outcome:
     if document.get("status") != "Succeeded" and not _REASON.fullmatch(reason):
         return DIED
     metrics = {
-        clean(name)[:128]: float(value)
+        clean(name)[:128]: number
         for name, value in _mapping(document.get("metrics"))[:_MAX_METRICS]
-        if isinstance(value, int | float) and math.isfinite(value)
+        if (number := _finite(value)) is not None
     }
     packages = _mapping(document.get("packages"))[:_MAX_PACKAGES]
     return Outcome(
@@ -98,10 +98,12 @@ def parse_phases(value: Any) -> tuple[Phase, ...]:
     for item in value if isinstance(value, list) else ():
         fields = item if isinstance(item, dict) else {}
         seconds, size = fields.get("seconds"), fields.get("bytes", 0)
-        if _PHASE.fullmatch(str(fields.get("name"))) and isinstance(seconds, int | float) and isinstance(size, int):
-            bounded = min(max(0.0, float(seconds)), 2.0**30) if math.isfinite(seconds) else 0.0
+        name = fields.get("name")
+        is_named = isinstance(name, str) and _PHASE.fullmatch(name) is not None
+        if is_named and isinstance(seconds, int | float) and isinstance(size, int):
+            bounded = min(max(0.0, _finite(seconds) or 0.0), 2.0**30)
             began = clean(fields.get("startedAt"))[:40]
-            found.append(Phase(str(fields["name"]), began, bounded, min(max(0, size), 2**62)))
+            found.append(Phase(str(name), began, bounded, min(max(0, size), 2**62)))
     return tuple(found[:_MAX_PHASES])
 
 
@@ -118,6 +120,15 @@ def clean(value: Any) -> str:
         return text
     text = text.encode("utf-8", "replace").decode()
     return "".join("\ufffd" if unicodedata.category(c) == "Cc" and c not in "\n\t" else c for c in text)
+
+
+def _finite(value: Any) -> float | None:
+    """A number that JSON can hold; None for all else, integers beyond every float among it."""
+    try:
+        number = float(value) if isinstance(value, int | float) else math.nan
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _mapping(value: Any) -> list[tuple[str, Any]]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from modelberth.registry.run_models import AttemptReport
 from modelberth.training.config import RunConfig
-from modelberth.training.outcome import DIED, clean, clean_lines, parse_outcome, parse_phases
+from modelberth.training.outcome import DIED, Phase, clean, clean_lines, parse_outcome, parse_phases
 from modelberth.training.pod_folder import PodFolder
 
 texts = st.text(st.characters(codec=None), max_size=20)
@@ -59,6 +59,17 @@ def test_lines_hold_nothing_that_a_terminal_obeys(value):
     for line in lines:
         line.encode()
         assert "\x1b" not in line
+
+
+@pytest.mark.parametrize("phase", [{"seconds": 1}, {"name": None, "seconds": 1}, {"name": 3, "seconds": 1}])
+def test_a_phase_without_a_name_is_none(phase):
+    """Nor does it break what reads it."""
+    assert parse_phases([phase, {"name": "Training", "seconds": 10**400}]) == (Phase("Training", "", 0.0),)
+
+
+def test_a_number_beyond_every_float_is_none():
+    """JSON may hold it."""
+    assert parse_outcome({"status": "Succeeded", "metrics": {"a": 10**400, "b": 1}}).metrics == {"b": 1.0}
 
 
 @given(anything)
