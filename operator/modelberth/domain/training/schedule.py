@@ -47,10 +47,10 @@ class Schedule:
             )
         try:
             next(CronSim(cron, datetime(2024, 1, 1, tzinfo=UTC)))
-        except CronSimError as error:
-            raise ScheduleError(f"triggers.schedule.cron: {cron!r} is no cron line ({error}): correct it") from None
-        except StopIteration:
-            raise ScheduleError(f"triggers.schedule.cron: {cron!r} never fires: give it a day that there is") from None
+        except (CronSimError, StopIteration) as error:
+            raise ScheduleError(
+                f"triggers.schedule.cron: {cron!r} is no cron line that ever fires ({error}): correct it"
+            ) from None
         return cls(cron, zone)
 
     def after(self, moment: datetime) -> datetime:

@@ -47,8 +47,8 @@ def test_every_hour_is_every_hour():
 @pytest.mark.parametrize(
     ("cron", "zone", "says"),
     [
-        ("0 0 30 2 *", "UTC", "triggers.schedule.cron: '0 0 30 2 *' is no cron line"),
-        ("0 0 31 2,4,6,9,11 *", "UTC", "is no cron line"),
+        ("0 0 30 2 *", "UTC", "triggers.schedule.cron: '0 0 30 2 *' is no cron line that ever fires"),
+        ("0 0 31 2,4,6,9,11 *", "UTC", "is no cron line that ever fires"),
         ("nonsense", "UTC", "has not five fields"),
         ("0 0 0 * * *", "UTC", "has not five fields"),
         ("61 * * * *", "UTC", "Bad minute"),
