@@ -90,7 +90,7 @@ soak: setup ## many random schedules in the simulator (SCHEDULES=100000 SEED=now
 	@$(BIN)/python -m tests.simulation.soak --schedules $(SCHEDULES) --seed $(SEED)
 
 .PHONY: bench
-bench: setup build ## the benchmarks; tables go into tests/bench/README.md (20 minutes)
+bench: setup build ## the benchmarks; tables go into tests/bench/README.md (30 minutes)
 	@$(BIN)/python -m tests.bench
 
 .PHONY: setup
