@@ -6,6 +6,7 @@ from typing import Final
 
 from modelberth.api import names
 from modelberth.domain.objects import Object, dig, label, uid_of
+from modelberth.domain.run_claims import STEP_UID_PREFIX
 from modelberth.domain.training.inputs import Lookup
 
 _FARTHEST: Final = 1000
@@ -45,13 +46,13 @@ def _run_of(version: Object, run_named: Callable[[str], Object | None]) -> Objec
 
 
 def _is_made_by(version: Object, run: Object | None, pipeline: str) -> bool:
-    said = dig(version, "spec", "lineage", "run", "trainingRun")
-    if not said:
+    said = dig(version, "spec", "lineage", "run") or {}
+    if not said.get("trainingRun") or str(said.get("uid")).startswith(STEP_UID_PREFIX):
         return False
     known = dig(run, "spec", "pipeline") or label(version, names.LABEL_PIPELINE)
     if known is not None:
         return bool(known == pipeline)
-    return re.fullmatch(rf"{re.escape(pipeline)}-([0-9]{{8}}|[0-9a-f]{{10}})", str(said)) is not None
+    return re.fullmatch(rf"{re.escape(pipeline)}-([0-9]{{8}}|[0-9a-f]{{10}})", str(said["trainingRun"])) is not None
 
 
 def _went_into(run: Object | None) -> Iterable[str]:
