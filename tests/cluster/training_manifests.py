@@ -78,6 +78,11 @@ BAD: tuple[Bad, ...] = (
     bad("run's template", run(base="template: {package: {version: p-1.0}, dataset: {}, image: x}"), ONE_DATASET),
     bad("run's trigger", run("trigger: {type: Cron}"), "spec.trigger.type", "Unsupported value"),
     bad("run's name too long", run(name="r" * 58), "metadata.name of a TrainingRun is 1 to 57 lower case letters"),
+    bad("time of no schedule", run("trigger: {scheduledAt: '2026-11-21T09:00:00Z'}"), "trigger.scheduledAt belongs to type Schedule; remove it"),
+    bad("data of no trigger", run("trigger: {type: Schedule, datasetVersion: housing-v1}"), "trigger.datasetVersion belongs to type DatasetVersion; remove it"),
+    bad("reproduction of nothing", run("trigger: {type: Reproduction}"), "reproduces and trigger.type Reproduction belong together; give both or neither"),
+    bad("reproduction without a trigger", run("reproduces: housing-price-1.0"), "reproduces and trigger.type Reproduction belong together"),
+    bad("reproduction by hand", run("reproduces: housing-price-1.0, trigger: {type: Manual}"), "reproduces and trigger.type Reproduction belong together"),
     bad("run reproduces a number", run("reproduces: '1.0'"), "spec.reproduces"),
 )
 
@@ -94,4 +99,7 @@ GOOD: tuple[tuple[str, dict[str, Any]], ...] = (
     ("a run of few words", run()),
     ("the longest run name", run(name="r" * 57)),
     ("a run of its own", run(base=TEMPLATE)),
+    ("a run that a schedule started", run("trigger: {type: Schedule, scheduledAt: '2026-11-21T09:00:00Z'}")),
+    ("a run that data started", run("trigger: {type: DatasetVersion, datasetVersion: housing-v1}")),
+    ("a reproduction", run("reproduces: housing-price-1.0, trigger: {type: Reproduction}")),
 )

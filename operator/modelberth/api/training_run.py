@@ -61,11 +61,25 @@ class Trigger(SpecModel):
     """What asked for the run."""
 
     type: TriggerType = TriggerType.MANUAL
-    """Manual for whoever made it by hand; the others are the pipeline's triggers, and `modelberth reproduce`."""
+    """Manual for whoever made it by hand; Reproduction, with reproduces, for what is to come out again; the others are
+    the pipeline's triggers."""
     scheduled_at: Time | None = None
     """With Schedule: the time that it was due at."""
     dataset_version: VersionName | None = None
     """With DatasetVersion: the version that is new."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "!has(self.scheduledAt) || self.type == 'Schedule'",
+                "trigger.scheduledAt belongs to type Schedule; remove it",
+            ),
+            rule(
+                "!has(self.datasetVersion) || self.type == 'DatasetVersion'",
+                "trigger.datasetVersion belongs to type DatasetVersion; remove it",
+            ),
+        )
+    )
 
 
 class TrainingRunSpec(SpecModel):
@@ -82,9 +96,10 @@ class TrainingRunSpec(SpecModel):
     trigger: Trigger = Trigger()
     """What asked for the run."""
     reproduces: VersionName | None = None
-    """The ModelVersion that is to come out again: no version is made, its digest and metrics are compared."""
+    """With trigger.type Reproduction: the ModelVersion that is to come out again. No version is made; its digest and
+    metrics are compared."""
     notes: Description | None = None
-    """What is special about this run."""
+    """What is special about this run; kept in its record."""
 
     model_config = ConfigDict(
         json_schema_extra=rules(
@@ -92,6 +107,10 @@ class TrainingRunSpec(SpecModel):
             rule(
                 "has(self.pipeline) != has(self.template)",
                 "spec has exactly one of pipeline and template; give one and remove the other",
+            ),
+            rule(
+                "has(self.reproduces) == (has(self.trigger) && self.trigger.type == 'Reproduction')",
+                "reproduces and trigger.type Reproduction belong together; give both or neither",
             ),
         )
     )

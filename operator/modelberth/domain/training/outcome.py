@@ -15,6 +15,7 @@ from modelberth.domain.training.template import Settled
 
 _NAME_LIMIT: Final = 128
 _MANUAL: Final = "Manual"
+_PIPELINES_TRIGGERS: Final = frozenset({"Schedule", "DatasetVersion"})
 
 
 def version_spec(run: Object, inputs: Inputs, settled: Settled, result: Told, *, image_digest: str) -> dict[str, Any]:
@@ -42,13 +43,13 @@ def version_spec(run: Object, inputs: Inputs, settled: Settled, result: Told, *,
 
 
 def trigger(run: Object) -> str:
-    """What started the run: Manual, or the kind of its pipeline's trigger."""
+    """What started the run: Manual, Reproduction, or the kind of its pipeline's trigger."""
     return str(dig(run, "spec", "trigger", "type") or _MANUAL)
 
 
 def created_by(run: Object) -> str:
-    """Who made the run, as the API server stamped it; empty for a trigger's, and where nothing is stamped."""
-    return (annotation(run, names.ANNOTATION_CREATED_BY) or "") if trigger(run) == _MANUAL else ""
+    """Who made the run, as the API server stamped it; empty for a pipeline's triggers, and where nothing is stamped."""
+    return "" if trigger(run) in _PIPELINES_TRIGGERS else annotation(run, names.ANNOTATION_CREATED_BY) or ""
 
 
 def shown_metrics(metrics: Mapping[str, float]) -> dict[str, float]:

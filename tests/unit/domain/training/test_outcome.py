@@ -74,7 +74,9 @@ def test_a_reproduction_compares_digest_and_metrics():
     [
         ({}, {names.ANNOTATION_CREATED_BY: "alice"}, "alice"),
         ({"trigger": {"type": "Manual"}}, {names.ANNOTATION_CREATED_BY: "alice"}, "alice"),
+        ({"trigger": {"type": "Reproduction"}}, {names.ANNOTATION_CREATED_BY: "alice"}, "alice"),
         ({"trigger": {"type": "Schedule"}}, {names.ANNOTATION_CREATED_BY: "the operator"}, ""),
+        ({"trigger": {"type": "DatasetVersion"}}, {names.ANNOTATION_CREATED_BY: "the operator"}, ""),
         ({}, {}, ""),
     ],
 )
