@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
 
 Schema = Mapping[str, Any]
@@ -14,6 +15,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "number": (int, float),
     "boolean": (bool,),
 }
+
+_TIME = re.compile(r"([0-9]{2}):([0-9]{2}):([0-9]{2})(.[0-9]+)?(z|[+-][0-9]{2}:[0-9]{2})")
 
 
 def defaulted(schema: Schema, value: Any) -> Any:
@@ -63,10 +66,23 @@ def faults(schema: Schema, value: Any, path: str = "") -> Iterator[str]:
 
 
 def _text_faults(schema: Schema, value: str, path: str) -> Iterator[str]:
+    if schema.get("format") == "date-time" and not _is_date_time(value):
+        yield f'{path}: Invalid value: "{value}": must be of type date-time'
     if "pattern" in schema and re.search(schema["pattern"], value) is None:
         yield f"{path}: Invalid value: \"{value}\": should match '{schema['pattern']}'"
     if not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)):
         yield f'{path}: Invalid value: "{value[:40]}": length {len(value)} is out of bounds'
+
+
+def _is_date_time(value: str) -> bool:
+    """As github.com/go-openapi/strfmt has it; the API server reads no other format of ours than this."""
+    day, _, rest = value.lower().partition("t")
+    time = _TIME.fullmatch(rest)
+    try:
+        is_day = re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", day) is not None and bool(date.fromisoformat(day))
+    except ValueError:
+        return False
+    return is_day and time is not None and time[1] <= "23" and time[2] <= "59" and time[3] <= "59"
 
 
 def _object_faults(schema: Schema, value: dict[str, Any], path: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from modelberth.api.common import Digest, SequenceNumber, Version, VersionNames
@@ -10,8 +10,21 @@ from modelberth.api.lineage import Lineage, Provenance
 from modelberth.api.model_version import Signature
 from modelberth.content.collections import CollectionFamily
 from modelberth.content.layout import MAX_OBJECT_BYTES
+from modelberth.training.moments import is_moment
 
 MAX_PAGE = 1000
+
+
+def _checked_moment(text: str) -> str:
+    if not is_moment(text):
+        raise ValueError("no moment by RFC 3339: write it like 2026-01-31T12:00:00Z")
+    return text
+
+
+Moment = Annotated[
+    str, Field(max_length=40, json_schema_extra={"format": "date-time"}), AfterValidator(_checked_moment)
+]
+"""Checked, for it is shown in a status: the API server refuses all of one with a moment that is none."""
 
 
 class Wire(BaseModel):
@@ -241,8 +254,7 @@ class PhaseEntry(Wire):
     """How long a phase of a training run took, or takes so far."""
 
     name: Annotated[str, Field(max_length=32, pattern=r"^[A-Z][A-Za-z]*$")]
-    started_at: Annotated[str, Field(max_length=40)]
-    """RFC 3339."""
+    started_at: Moment
     seconds: Annotated[float, Field(ge=0, lt=2**31)]
     bytes: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """That were moved, where bytes were."""

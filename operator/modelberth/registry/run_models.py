@@ -8,10 +8,10 @@ from modelberth.api.common import Digest
 from modelberth.domain.redaction import redacted
 from modelberth.registry.models import PhaseEntry, Wire
 from modelberth.store.run_types import AttemptRecord, PhaseTime, RunId, RunRecord
+from modelberth.training.moments import is_moment
 
 Word = Annotated[str, Field(max_length=63, pattern=r"^([A-Z][A-Za-z0-9]*)?$")]
 Line = Annotated[str, Field(max_length=4096)]
-Moment = Annotated[str, Field(max_length=40)]
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 
 
@@ -98,6 +98,7 @@ class RunAnswer(Wire):
     key: str
     trigger: str
     created_by: str
+    notes: str
     started_at: str
     finished_at: str
     results: dict[str, Any]
@@ -126,6 +127,7 @@ class RunAnswer(Wire):
             phases=[
                 PhaseEntry(name=phase.name, started_at=phase.started_at, seconds=phase.seconds, bytes=phase.bytes)
                 for phase in record.phases
+                if is_moment(phase.started_at)
             ],
             python=record.python,
             packages=dict(record.packages),
@@ -134,6 +136,7 @@ class RunAnswer(Wire):
             key=record.key,
             trigger=record.trigger,
             created_by=record.created_by,
+            notes=record.notes,
             started_at=record.started_at,
             finished_at=record.finished_at,
             results=dict(record.results),

@@ -18,10 +18,10 @@ from modelberth.content.versions import split_object_name
 from modelberth.domain.redaction import redacted
 from modelberth.registry.access import Access, Pusher, RecordReader
 from modelberth.registry.callers import SessionCaller
-from modelberth.registry.models import Hex, Wire
+from modelberth.registry.models import Hex, Moment, Wire
 from modelberth.registry.parameters import REFUSALS, Namespace
 from modelberth.registry.problems import Problem, forbidden
-from modelberth.registry.run_models import Line, Moment, Name, Word
+from modelberth.registry.run_models import Line, Name, Word
 from modelberth.store.run_types import STEP, KeyRecord, PhaseTime, RunId, RunRecord
 
 _KEY_PREFIX: Final = "step-"

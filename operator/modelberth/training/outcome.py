@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from modelberth.training.moments import is_moment
+
 MAX_MESSAGE = 2048
 _MAX_LINE = 2000
 _MAX_LINES = 100
@@ -93,17 +95,16 @@ def parse_outcome(document: Mapping[str, Any]) -> Outcome:
 
 
 def parse_phases(value: Any) -> tuple[Phase, ...]:
-    """The phases of a file; what is none is left away."""
+    """The phases of a file; what is none is left away, and what began at no moment: no status could hold it."""
     found = []
     for item in value if isinstance(value, list) else ():
         fields = item if isinstance(item, dict) else {}
         seconds, size = fields.get("seconds"), fields.get("bytes", 0)
-        name = fields.get("name")
-        is_named = isinstance(name, str) and _PHASE.fullmatch(name) is not None
-        if is_named and isinstance(seconds, int | float) and isinstance(size, int):
+        name, began = _text(fields.get("name")), _text(fields.get("startedAt"))
+        is_phase = _PHASE.fullmatch(name) is not None and is_moment(began)
+        if is_phase and isinstance(seconds, int | float) and isinstance(size, int):
             bounded = min(max(0.0, _finite(seconds) or 0.0), 2.0**30)
-            began = clean(fields.get("startedAt"))[:40]
-            found.append(Phase(str(name), began, bounded, min(max(0, size), 2**62)))
+            found.append(Phase(name, began, bounded, min(max(0, size), 2**62)))
     return tuple(found[:_MAX_PHASES])
 
 
@@ -115,11 +116,15 @@ def clean_lines(value: Any) -> tuple[str, ...]:
 
 def clean(value: Any) -> str:
     """A text without control characters (but tabs and line ends) and without halves of characters."""
-    text = value if isinstance(value, str) else ""
+    text = _text(value)
     if text.isascii() and text.isprintable():
         return text
     text = text.encode("utf-8", "replace").decode()
     return "".join("\ufffd" if unicodedata.category(c) == "Cc" and c not in "\n\t" else c for c in text)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _finite(value: Any) -> float | None:

@@ -268,6 +268,13 @@ def test_a_harness_that_dies_is_reported(report, registry):
     assert said["filePaths"] == ["artifacts/a.txt"]
 
 
+def test_forged_phases_are_left_out(report):
+    """The program can write where the load has said how long it took: what is no moment is no phase."""
+    forged = '{"phases": [{"name": "Loading", "startedAt": "x", "seconds": 1}]}'
+    said = report(body(train=f"open('../run/loading.json', 'w').write({forged!r})"))
+    assert [phase["name"] for phase in said["phases"]] == ["Training", "Saving", "Uploading"]
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"status": "Failed"}', '{"status": "Failed", "reason": "no word"}'])
 def test_an_outcome_that_the_program_has_destroyed_is_none(report, text):
     """What is not in the harness' form does not count as its word."""

@@ -5,7 +5,7 @@ import pytest
 from modelberth.content.layout import Layout
 from modelberth.content.tree import Entry, Tree
 from modelberth.runtime.resources import TRAINING_RUNS
-from modelberth.store.run_types import RunId, RunRecord
+from modelberth.store.run_types import PhaseTime, RunId, RunRecord
 from tests.unit.registry.test_access import add_session
 
 RUN = "/v1/namespaces/team/runs/r1"
@@ -170,7 +170,9 @@ class TestReports:
             {"output": "sha256:x"},
             {"traceback": ["x"] * 300},
             {"unknown": 1},
-            {"phases": [{"name": "../x", "startedAt": "", "seconds": 1}]},
+            {"phases": [{"name": "../x", "startedAt": "2026-01-31T12:00:00Z", "seconds": 1}]},
+            {"phases": [{"name": "Training", "startedAt": "", "seconds": 1}]},
+            {"phases": [{"name": "Training", "startedAt": "yesterday", "seconds": 1}]},
         ],
         ids=str,
     )
@@ -209,6 +211,14 @@ class TestFinishedRuns:
             first = (await client.get(RUN, params={"uid": "u1"})).json()
         assert (last["uid"], last["version"]) == ("u2", "housing-price-1.2")
         assert (first["metrics"], first["results"]) == ({"rmse": 0.5}, {"run_summary": {"execution_time": 3}})
+
+    async def test_a_record_with_a_phase_of_no_moment(self, world):
+        """It is shown without that phase."""
+        good = PhaseTime("Saving", "2026-01-31T12:00:00Z", 1.0)
+        await self.finish(world, phases=(PhaseTime("Training", "x", 1.0), good))
+        async with world.client(**world.pod()) as client:
+            phases = (await client.get(RUN)).json()["phases"]
+        assert [phase["name"] for phase in phases] == ["Saving"]
 
     async def test_one_that_has_not_ended(self, world):
         """There is nothing to tell yet."""

@@ -1,17 +1,24 @@
 """Whatever lies in a pod's folder, what is read from it is an outcome that the registry takes."""
 
+import functools
 import json
 import os
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from modelberth.domain.rollouts import PhaseProgress
+from modelberth.domain.training.plan import phases_shown
 from modelberth.registry.run_models import AttemptReport
 from modelberth.training.config import RunConfig
 from modelberth.training.outcome import DIED, Phase, clean, clean_lines, parse_outcome, parse_phases
 from modelberth.training.pod_folder import PodFolder
+from tests.simulation import crd_schema
 
 texts = st.text(st.characters(codec=None), max_size=20)
 anything = st.recursive(
@@ -20,8 +27,10 @@ anything = st.recursive(
     max_leaves=12,
 )
 fields = ["status", "reason", "message", "traceback", "metrics", "phases", "python", "packages", "saved"]
+NOON = "2026-01-31T12:00:00Z"
+moments = anything | st.just(NOON) | st.datetimes().map(lambda moment: moment.isoformat() + "Z")
 phases = st.fixed_dictionaries(
-    {}, optional={"name": texts | st.just("Training"), "startedAt": anything, "seconds": anything, "bytes": anything}
+    {}, optional={"name": texts | st.just("Training"), "startedAt": moments, "seconds": anything, "bytes": anything}
 )
 documents = st.dictionaries(st.sampled_from(fields), anything, max_size=9).flatmap(
     lambda document: st.fixed_dictionaries(
@@ -64,7 +73,51 @@ def test_lines_hold_nothing_that_a_terminal_obeys(value):
 @pytest.mark.parametrize("phase", [{"seconds": 1}, {"name": None, "seconds": 1}, {"name": 3, "seconds": 1}])
 def test_a_phase_without_a_name_is_none(phase):
     """Nor does it break what reads it."""
-    assert parse_phases([phase, {"name": "Training", "seconds": 10**400}]) == (Phase("Training", "", 0.0),)
+    whole = {"name": "Training", "startedAt": NOON, "seconds": 10**400}
+    assert parse_phases([{"startedAt": NOON, **phase}, whole]) == (Phase("Training", NOON, 0.0),)
+
+
+NO_MOMENTS = [
+    "",
+    "x",
+    "2026-01-31",
+    "2026-01-31T12:00:00",
+    "2026-13-31T12:00:00Z",
+    "2026-01-31 12:00:00Z",
+    "20260131T12Z",
+]
+
+
+@pytest.mark.parametrize("began", [*NO_MOMENTS, None, 5, "2026-01-31T12:00:00+25:00", "２026-01-31T12:00:00Z"])
+def test_a_phase_that_began_at_no_moment_is_none(began):
+    """The program can write what we read of phases, and one such moment has a whole status refused."""
+    assert parse_phases([{"name": "Loading", "startedAt": began, "seconds": 1}]) == ()
+    if isinstance(began, str):
+        assert phases_shown([PhaseProgress("Loading", began, 1.0, 0)]) == []
+
+
+@given(st.lists(phases, max_size=20))
+def test_whatever_phases_are_told_a_status_can_hold_them(value):
+    """By the schema of the TrainingRun, which the API server goes by."""
+    shown = phases_shown([PhaseProgress(**asdict(phase)) for phase in parse_phases(value)])
+    assert [*crd_schema.faults(status_schema(), shown)] == []
+
+
+@functools.cache
+def status_schema():
+    """Of `status.phases`."""
+    crd = yaml.safe_load((Path(__file__).parents[3] / "crds" / "trainingruns.yaml").read_text())
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return schema["properties"]["status"]["properties"]["phases"]
+
+
+@pytest.mark.parametrize("began", NO_MOMENTS)
+def test_the_schema_refuses_what_is_no_moment(began):
+    """The API server's own reading of `format: date-time`; it takes zones and fractions."""
+    phase = {"name": "Loading", "startedAt": began, "seconds": 1}
+    assert any("date-time" in fault for fault in crd_schema.faults(status_schema(), [phase]))
+    for good in (NOON, "2026-01-31T12:00:00.123456+01:00"):
+        assert [*crd_schema.faults(status_schema(), [{**phase, "startedAt": good}])] == []
 
 
 def test_a_number_beyond_every_float_is_none():

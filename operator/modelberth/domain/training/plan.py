@@ -10,6 +10,7 @@ from modelberth.api.training_run import ATTEMPTS_SHOWN, METRICS_SHOWN
 from modelberth.domain.objects import Object, dig, generation_of
 from modelberth.domain.rollouts import PhaseProgress
 from modelberth.domain.verdicts import Event, Standing, Verdict, summarise
+from modelberth.training.moments import is_moment
 
 COMPLETE: Final = "Complete"
 ENDED: Final = frozenset({"Succeeded", "Failed", "Skipped"})
@@ -120,11 +121,11 @@ def ending_events(result: Told) -> tuple[Event, ...]:
 
 
 def phases_shown(phases: Sequence[PhaseProgress]) -> list[dict[str, Any]]:
-    """Phases as a status has them."""
+    """Phases as a status has them: one that began at no moment would have the whole status refused."""
     return [
         {"name": phase.name, "startedAt": phase.started_at, "seconds": round(float(phase.seconds), 3)}
         for phase in phases
-        if phase.started_at
+        if is_moment(phase.started_at)
     ][:_PHASES_SHOWN]
 
 
