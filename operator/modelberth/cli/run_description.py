@@ -61,6 +61,7 @@ def _known(run: Run) -> Mapping[str, Any]:
         "key": status.get("key") or "",
         "trigger": dig(run.object, "spec", "trigger", "type") or "",
         "createdBy": created_by(run.object) if run.object else "",
+        "notes": dig(run.object, "spec", "notes") or "",
         "startedAt": status.get("startedAt") or "",
         "finishedAt": status.get("finishedAt") or "",
         "results": {},
@@ -76,6 +77,7 @@ def _status(run: Run, known: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "why", why or (why_of(run.object) if run.object and run.record is None else "")
     yield "trigger", known["trigger"]
     yield "by", known["createdBy"]
+    yield "notes", " ".join(str(known.get("notes") or "").split())
     yield "started", time_text(known["startedAt"])
     yield "ended", time_text(known["finishedAt"])
     yield "took", _seconds(dig(known["results"], "run_summary", "execution_time"))

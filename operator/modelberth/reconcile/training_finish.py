@@ -202,6 +202,7 @@ def _record(final: Final, now: datetime) -> RunRecord:
         key=final.key,
         trigger=outcome.trigger(run),
         created_by=outcome.created_by(run),
+        notes=str(dig(run, "spec", "notes") or ""),
         started_at=str(status.get("startedAt") or ""),
         finished_at=timestamp(now),
         results=outcome.results(

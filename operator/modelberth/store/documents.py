@@ -64,6 +64,10 @@ class Document:
         """A field that is a string, or null."""
         return None if self._fields.get(name, "") is None else self.text(name)
 
+    def added_text(self, name: str) -> str:
+        """A field that is a string, or that older records do not have: then it is empty."""
+        return self.text(name) if name in self._fields else ""
+
     def number(self, name: str) -> float:
         """A field that is a number."""
         if type(self._fields.get(name)) is int:

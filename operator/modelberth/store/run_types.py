@@ -105,6 +105,7 @@ class RunRecord:
         key: in hex; equal for runs that would do the same.
         trigger: Manual, Schedule, DatasetVersion or Reproduction; `STEP` for work that ran elsewhere.
         created_by: who asked for the run.
+        notes: what its maker wrote about it.
         started_at: RFC 3339.
         finished_at: RFC 3339.
         results: as `_results.json` has it.
@@ -134,6 +135,7 @@ class RunRecord:
     key: str = ""
     trigger: str = ""
     created_by: str = ""
+    notes: str = ""
     started_at: str = ""
     finished_at: str = ""
     results: Mapping[str, Any] = field(default_factory=dict)

@@ -44,6 +44,7 @@ RECORD = {
     "key": "ab" * 32,
     "trigger": "Manual",
     "createdBy": "jane",
+    "notes": "half the data,\ntwice the rate",
     "startedAt": "2026-01-31T12:00:00Z",
     "finishedAt": "2026-01-31T12:00:20Z",
     "results": {"run_summary": {"execution_time": 20}},
@@ -176,6 +177,7 @@ class TestRuns:
             "artifacts/curve.csv",
             "epoch 10",
             "took:         20.0 s",
+            "notes:        half the data, twice the rate",
         ):
             assert part in out
         assert cluster.sessions_seen[-1]["spec"]["family"] == "runs"
@@ -185,11 +187,12 @@ class TestRuns:
         """What its status says so far."""
         status = {"phase": "Waiting", "conditions": [{"type": "Ready", "reason": "NoData", "message": "no housing"}]}
         status["imageID"] = f"docker.io/library/python@{DIGEST}"
-        cluster.put("trainingruns", "housing-2", {"pipeline": "housing"}, status)
+        cluster.put("trainingruns", "housing-2", {"pipeline": "housing", "notes": "slowly"}, status)
         path = "/apis/modelberth.io/v1alpha1/namespaces/ns/trainingruns/housing-2"
         cluster.objects[path]["metadata"]["annotations"] = {"modelberth.io/created-by": "jane"}
         out = run("run", "describe", "housing-2")[1]
         assert "by:           jane" in out
+        assert "notes:        slowly" in out
         assert "Waiting" in out
         assert "NoData: no housing" in out
         assert f"docker.io/library/python@{DIGEST}" in out

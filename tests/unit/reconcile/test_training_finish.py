@@ -179,9 +179,10 @@ async def test_the_image_is_on_record_though_the_pod_is_gone(world, is_there):
 
 
 async def test_who_made_the_run_is_on_record(world):
-    """As the API server stamped it."""
+    """As the API server stamped it, and what he wrote about it."""
     final = succeeded()
     final.run["metadata"]["annotations"] = {ANNOTATION_CREATED_BY: "alice"}
+    final.run["spec"]["notes"] = "half the data"
     await world.finish(final)
     record = world.store.runs[run_id(final.run)]
-    assert (record.created_by, record.trigger) == ("alice", "Manual")
+    assert (record.created_by, record.trigger, record.notes) == ("alice", "Manual", "half the data")

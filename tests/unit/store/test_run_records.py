@@ -242,7 +242,15 @@ def test_an_attempt_is_read_as_it_was_written(record):
     assert parse_attempt("key", RUN, record.number, serialise_attempt(record)) == record
 
 
-@given(st.builds(RunRecord, run=st.just(RUN), pipeline=texts, attempts=st.integers(0, 32), **commons))
+@given(st.builds(RunRecord, run=st.just(RUN), pipeline=texts, notes=texts, attempts=st.integers(0, 32), **commons))
 def test_a_run_is_read_as_it_was_written(record):
     """Whatever a run was."""
     assert parse_run("key", RUN, serialise_run(record)) == record
+
+
+def test_a_record_from_before_notes_were_kept():
+    """It has none, and is read."""
+    record = RunRecord(RUN, "housing", "Failed", "", "", notes="x")
+    before = json.loads(serialise_run(record))
+    del before["notes"]
+    assert not parse_run("key", RUN, json.dumps(before).encode()).notes
