@@ -137,7 +137,6 @@ class RunAnswer(Wire):
             trigger=record.trigger,
             created_by=record.created_by,
             notes=record.notes,
-            notes=record.notes,
             started_at=record.started_at,
             finished_at=record.finished_at,
             results=dict(record.results),
