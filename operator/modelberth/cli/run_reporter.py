@@ -5,7 +5,6 @@ a token. That the program has ended shows at a lock that its supervisor held, ho
 """
 
 import fcntl
-import json
 import os
 import signal
 import sys
@@ -19,9 +18,10 @@ from modelberth.cli.access import Access
 from modelberth.cli.pod import run_access
 from modelberth.cli.run_outputs import BadOutput, Outputs
 from modelberth.cli.run_progress import RunProgress, Seen
+from modelberth.cli.run_report_size import shortened
 from modelberth.content.errors import FormatError
 from modelberth.training.config import VARIABLE, RunConfig
-from modelberth.training.outcome import DIED, MAX_MESSAGE, Outcome, Phase, parse_outcome, parse_phases
+from modelberth.training.outcome import DIED, MAX_MESSAGE, Outcome, Phase, clean, parse_outcome, parse_phases
 from modelberth.training.pod_folder import LOADING, OUTCOME, PHASE, PodFolder
 from modelberth.transfer.errors import HttpFailure, SourceRefused, TransferError
 from modelberth.transfer.push import send
@@ -31,8 +31,6 @@ from modelberth.transfer.workers import default_workers
 T = TypeVar("T")
 
 UPLOADING = "Uploading"
-MAX_REPORT_BYTES = 900 * 1024
-"""The registry takes a mebibyte."""
 _POLL_SECONDS = 0.1
 _DEATH_SECONDS = 1.0
 """How long the processes of a container may outlive its first one, which held the lock."""
@@ -196,7 +194,7 @@ class _Reporter:
         report: dict[str, Any] = {
             "status": "Succeeded" if outcome.succeeded else "Failed",
             "reason": outcome.reason,
-            "message": message[:MAX_MESSAGE],
+            "message": clean(message)[:MAX_MESSAGE],
             "traceback": list(outcome.traceback),
             "output": sent.output,
             "files": sent.files,
@@ -208,17 +206,6 @@ class _Reporter:
             "logTail": self._outputs.log_tail(),
         }
         return shortened(report)
-
-
-def shortened(report: dict[str, Any]) -> dict[str, Any]:
-    """The report, so short that the registry takes it: first the list of artifacts shrinks, then that of packages."""
-    while len(json.dumps(report, ensure_ascii=False).encode()) > MAX_REPORT_BYTES:
-        if len(report["filePaths"]) > 10:
-            report["filePaths"] = report["filePaths"][: len(report["filePaths"]) // 2]
-        else:
-            packages = list(report["packages"].items())
-            report["packages"] = dict(packages[: len(packages) // 2])
-    return report
 
 
 def _patiently(attempt: Callable[[], T]) -> T:

@@ -14,7 +14,6 @@ import pytest
 
 from modelberth.cli import pod
 from modelberth.cli.main import main
-from modelberth.cli.run_reporter import MAX_REPORT_BYTES, shortened
 from modelberth.content.layout import Layout
 from modelberth.content.tree import Tree
 from tests.unit.training.pod_folder import GOOD, PodFolder
@@ -354,17 +353,3 @@ def caught(status, number):
     """Whether a process has a handler for a signal."""
     mask = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
     return int(mask, 16) >> (number - 1) & 1
-
-
-def test_a_report_is_as_long_as_the_registry_takes():
-    """The lists of artifacts and packages shrink; the failure's own words stay."""
-    long = {
-        "filePaths": [f"artifacts/{'é' * 1000}{n}" for n in range(1000)],
-        "packages": {f"package-{n}": "1" * 250 for n in range(5000)},
-        "message": "why",
-    }
-    short = shortened(long)
-    assert len(json.dumps(short, ensure_ascii=False).encode()) <= MAX_REPORT_BYTES
-    assert short["message"] == "why"
-    assert short["filePaths"]
-    assert short["packages"]
