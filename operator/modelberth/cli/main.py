@@ -8,10 +8,11 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import NoReturn
 
+from modelberth import __version__
 from modelberth.cli.errors import UsageError
 from modelberth.content.errors import FormatError
 from modelberth.transfer.errors import Damaged, TransferError
@@ -34,11 +35,11 @@ COMMANDS = {
     "version": "show the version of this program and of the registry",
 }
 PROCESSES = {
-    "operator": ("run the operator (in its pod)", "modelberth.handlers"),
-    "registry": ("run the registry (in its pod)", "modelberth.registry.main"),
-    "store-bootstrap": ("prepare a MinIO for Modelberth (in the chart's Job)", "modelberth.registry.bootstrap"),
-    "run-prepare": ("bring a training run's inputs into FOLDER (in its pod)", "modelberth.cli.run_prepare"),
-    "run-report": ("tell of a training run in FOLDER and send its outputs (in its pod)", "modelberth.cli.run_report"),
+    "operator": ("run the operator", "modelberth.handlers"),
+    "registry": ("run the registry", "modelberth.registry.main"),
+    "store-bootstrap": ("prepare a MinIO for Modelberth", "modelberth.registry.bootstrap"),
+    "run-prepare": ("bring a training run's inputs into FOLDER", "modelberth.cli.run_prepare"),
+    "run-report": ("tell of a training run in FOLDER and send its outputs", "modelberth.cli.run_report"),
 }
 """By name: what it does, and the module whose `main(…)` does it. The image's entry point is this program."""
 _WITH_FOLDER = frozenset({"run-prepare", "run-report"})
@@ -57,9 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     program = _program()
     name = words[0] if words else ""
+    if name == "help" and words[1:] and words[1] in COMMANDS:
+        name, words = words[1], ["", "--help"]
     if name in COMMANDS:
         return _run(f"{program} {name}", name, words[1:])
-    if name in PROCESSES and len(words) == 1 + (name in _WITH_FOLDER):
+    if name in PROCESSES and len(words) == 1 + (name in _WITH_FOLDER) and not words[-1].startswith("-"):
         code: int = import_module(PROCESSES[name][1]).main(*words[1:])
         return code
     return _top_level(program, words)
@@ -105,18 +108,33 @@ def _top_level(program: str, words: list[str]) -> int:
     """Help, or an error for what is no command."""
     parser = argparse.ArgumentParser(
         prog=program,
-        description="Versions of models and data, the runs that make them, and the aliases that deploy them.",
-        epilog=f"{program} COMMAND --help says more about a command. An ADDRESS names a version: "
-        "[namespace/]name[:alias | :v4 | :1.1 | @sha256:…], with the name of an artifact, a dataset or, before an "
+        usage=f"{program} COMMAND …",
+        description="Versions of models and data, the runs that make them, and the aliases that deploy them.\n\n"
+        f"commands:\n{_listed(COMMANDS)}\n\n"
+        f"what pods run:\n{_listed({name: summary for name, (summary, _) in PROCESSES.items()})}",
+        epilog=f"{program} COMMAND --help says more about a command. An ADDRESS names a version:\n"
+        "[namespace/]name[:alias | :v4 | :1.1 | @sha256:…], with the name of an artifact, a dataset or, before an\n"
         "alias, a registered model. An artifact's or dataset's name alone means :latest.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, summary in COMMANDS.items():
-        commands.add_parser(name, help=summary)
-    for name, (summary, _) in PROCESSES.items():
-        commands.add_parser(name, help=summary)
-    parser.parse_args(words)
+    parser.add_argument("--version", action="version", version=f"{program} {__version__}")
+    if not words or words == ["help"]:
+        parser.print_help()
+        return 0
+    name = words[0]
+    if name in PROCESSES:
+        return _misused(program, f"{name} takes {'a FOLDER' if name in _WITH_FOLDER else 'no arguments'}, in its pod")
+    parser.parse_known_args(words)
+    return _misused(program, f"there is no command {words[name == 'help']!r}")
+
+
+def _misused(program: str, why: str) -> int:
+    print(f"{program}: {why}; {program} --help shows the usage", file=sys.stderr)
     return 2
+
+
+def _listed(summaries: Mapping[str, str]) -> str:
+    return "\n".join(f"  {name:<16} {summary}" for name, summary in summaries.items())
 
 
 def _program() -> str:

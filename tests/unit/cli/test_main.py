@@ -58,19 +58,41 @@ def test_the_functions_of_the_package_are_there():
         _ = modelberth.nonsense
 
 
-@pytest.mark.parametrize("words", [[], ["nonsense"], ["operator", "--nonsense"]])
-def test_what_is_no_command_ends_with_2(run, words):
-    """And says what there is."""
-    code, _, err = run(*words)
-    assert code == 2
-    assert "usage" in err
-
-
 def test_help_names_every_command(run):
     """Commands and processes."""
     code, out, _ = run("--help")
     assert code == 0
     assert all(name in out for name in COMMANDS | PROCESSES)
+
+
+@pytest.mark.parametrize("words", [(), ("help",)])
+def test_without_a_command_the_help_is_shown(run, words):
+    """As kubectl does."""
+    assert run(*words) == run("--help")
+
+
+def test_help_of_a_command_and_version_are_where_they_are_looked_for(run):
+    """Both spellings of each."""
+    assert run("help", "train") == run("train", "--help")
+    assert run("--version") == run("version")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["pusch"], "there is no command 'pusch'"),
+        (["help", "pusch"], "there is no command 'pusch'"),
+        (["--nosuch"], "there is no command '--nosuch'"),
+        (["run-report", "--help"], "run-report takes a FOLDER, in its pod"),
+        (["operator", "now"], "operator takes no arguments, in its pod"),
+    ],
+)
+def test_what_is_no_command_is_wrong_usage(run, words, says):
+    """It says what is wrong, and where the commands are."""
+    code, _, error = run(*words)
+    assert code == 2
+    assert says in error
+    assert "usage" in error
 
 
 @pytest.mark.parametrize("name", COMMANDS)
