@@ -3,6 +3,7 @@
 import contextlib
 from dataclasses import dataclass, field
 
+from modelberth.content.versions import Version
 from modelberth.domain.model_deployment import Surroundings
 from modelberth.reconcile.wiring import WATCHED, Wiring, build
 from modelberth.runtime.cache import Cache
@@ -30,6 +31,10 @@ class MemoryStore:
         if created:
             self.records[key] = VersionRecord(new.collection, new.version, new.digest, "2026-01-01T00:00:00Z", "tester")
         return Reservation(self.records[key], created)
+
+    async def versions(self, space, collection):
+        of_collection = [number for where, of, number in self.records if (where, of) == (space.id, collection)]
+        return sorted(of_collection, key=Version.parse)
 
     async def content(self, space, digest):
         return self.contents.get(digest)

@@ -10,6 +10,7 @@ from modelberth.api.names import ANNOTATION_CREATED_BY
 from modelberth.runtime.kube_client import KubeClient
 from modelberth.runtime.kubeconfig import load_connection
 from modelberth.runtime.resources import MODEL_VERSIONS, PODS, TRAINING_PIPELINES, TRAINING_RUNS
+from modelberth.store.errors import VersionTaken
 from modelberth.store.minors import reserve_minor
 from modelberth.store.run_types import AttemptRecord, PhaseTime, RunId
 from modelberth.store.types import ContentSummary, Reservation, VersionRecord
@@ -65,7 +66,10 @@ class RunStore(MemoryStore):
         record = VersionRecord(
             new.collection, new.version, new.digest, "2026-01-01T00:00:00Z", new.created_by, spec=new.spec
         )
-        return Reservation(self.records.setdefault(key, record), created=True)
+        there = self.records.get(key)
+        if there is not None and there.digest != new.digest:
+            raise VersionTaken(new.collection, new.version, there.digest)
+        return Reservation(self.records.setdefault(key, record), created=there is None)
 
 
 @pytest.fixture(scope="module")

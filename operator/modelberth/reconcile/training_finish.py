@@ -1,7 +1,8 @@
 """The end of a run, step by step: version record, ModelVersion, key, run record. Each may be done again.
 
-The version's record knows the run's uid, so that a run that comes here twice finds the number that it has; the run's
-record is written once, and what it says is what the status says.
+The version's record knows the run's uid, so that a run that comes here twice finds the number that it has, and what it
+means: also where two leaders each saw another attempt succeed. The run's record is written once, and what it says is
+what the status says.
 """
 
 from dataclasses import dataclass, replace
@@ -71,21 +72,39 @@ class Finisher:
         if dig(final.run, "spec", "reproduces") and final.attempt is not None:
             changes["reproduction"] = await self._comparison(space, final.run, final.attempt)
         if held is None:
-            ending = await self._made(space, final)
-            held = await self._store.finish_run(space, _record(replace(final, ending=ending), now))
+            held = await self._ended(space, final, now)
         changes["imageID"] = held.inputs.get("imageID")
         return told(held), changes
 
-    async def _made(self, space: Space, final: Final) -> Ending:
-        """The ending with the version that the run made."""
+    async def _ended(self, space: Space, final: Final, now: datetime) -> RunRecord:
+        """The run's record, after the version that it makes."""
         if final.ending.status != "Succeeded" or dig(final.run, "spec", "reproduces"):
-            return final.ending
-        assert final.inputs is not None  # noqa: S101 - a run without inputs has no pod
+            return await self._store.finish_run(space, _record(final, now))
         try:
             record = await self._reserve(space, final)
         except FormatError as error:
-            return Ending("Failed", reasons.BAD_OUTPUT, f"no version can be made: {error}")
-        name = object_name(final.inputs.artifact, record.version)
+            none = Ending("Failed", reasons.BAD_OUTPUT, f"no version can be made: {error}")
+            return await self._store.finish_run(space, _record(replace(final, ending=none), now))
+        held = await self._store.run_record(space, run_id(final.run))
+        if held is not None:  # by another leader, since it was last asked for: it made what there is to make
+            return held
+        final = replace(final, attempt=await self._maker(space, final, record.digest))
+        ending = await self._made(space, final, record)
+        return await self._store.finish_run(space, _record(replace(final, ending=ending), now))
+
+    async def _maker(self, space: Space, final: Final, digest: str) -> AttemptRecord | None:
+        """The attempt whose output the version is: the last one, unless another leader saw another one succeed."""
+        if final.attempt is None or final.attempt.output == digest:
+            return final.attempt
+        for number in range(_ATTEMPTS):
+            found = await self._store.attempt(space, run_id(final.run), number)
+            if found is not None and found.output == digest:
+                return found
+        return final.attempt
+
+    async def _made(self, space: Space, final: Final, record: VersionRecord) -> Ending:
+        """The ending with the version that the run made."""
+        name = object_name(record.collection.name, record.version)
         taken = await self._create(final.run, name, record)
         known = await self._store.run_of_key(space, final.key)
         gone = known if known is not None and self._is_gone(final.run, known.version) else None
@@ -156,6 +175,8 @@ class Finisher:
         return outcome.reproduction(name, record.digest, record.spec.get("metrics"), told(attempt))
 
 
+_ATTEMPTS = 32
+"""As many as a run can have, and some."""
 _CREATED_BY = "system:modelberth"
 """The store knows a run's own record by its author; names in `system:` are the cluster's, not people's."""
 

@@ -177,7 +177,7 @@ class ContentStore:
     async def reserve_minor(self, space: Space, new: NewVersion, *, major: int, base: str, run_uid: str) -> Reservation:
         """See `RunPort.reserve_minor`."""
         reservation = await reserve_minor(self._versions, space, new, major=major, base=base, run_uid=run_uid)
-        await self._families.mark(space, "models", new.digest)
+        await self._families.mark(space, "models", reservation.record.digest)
         return reservation
 
     async def append_alias(self, space: Space, entry: NewAliasEntry, *, after: int) -> AliasEntry:

@@ -2,7 +2,9 @@
 
 The record says which run it belongs to, so that a run that comes again, after a crash or by a second leader, finds the
 number that it has: whatever is in its way on the way up was in its way before, for numbers never become free again.
-Whoever pushes says in a record what he likes: the run's own is only what the same writer wrote of the same content.
+It has one even where it comes with other content: two leaders may each have seen another attempt succeed, and then the
+record that is there says which one it was. Whoever pushes says in a record what he likes: the run's own is only what
+the same writer wrote, and no user bears the operator's name.
 """
 
 from dataclasses import replace
@@ -43,7 +45,7 @@ async def reserve_minor(
         found = await _at(versions, space, replace(new, versioning="Semantic", version=str(number)))
         if found.created or _is_of(found.record, new):
             return found
-    raise StoreUnavailable(f"versions of {new.collection}: {_STEPS} numbers behind {base} are taken: push a new major")
+    raise FormatError(f"version: the {_STEPS} numbers behind {base} of {new.collection} are taken: push a new major")
 
 
 async def _at(versions: VersionShelf, space: Space, new: NewVersion) -> Reservation:
@@ -66,8 +68,8 @@ async def _taken(versions: VersionShelf, space: Space, new: NewVersion, number: 
 
 
 def _is_of(record: VersionRecord, new: NewVersion) -> bool:
-    """Whether the record is the run's own, from an earlier time that it came here."""
-    return (run_of(record.spec), record.created_by, record.digest) == (run_of(new.spec), new.created_by, new.digest)
+    """Whether the record is the run's own, from an earlier time that it came here, of whichever content."""
+    return (run_of(record.spec), record.created_by) == (run_of(new.spec), new.created_by)
 
 
 def run_of(spec: Any) -> str:

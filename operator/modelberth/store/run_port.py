@@ -50,8 +50,8 @@ class RunPort(Protocol):
     async def reserve_minor(self, space: Space, new: NewVersion, *, major: int, base: str, run_uid: str) -> Reservation:
         """Give a run the next minor version, once and for ever.
 
-        Counts upwards from the number behind `base` to the first that is free or already this run's. The content is
-        marked as a model's.
+        Counts upwards from the number behind `base` to the first that is free or already this run's: one that it has
+        stays with the content that it has, whatever is asked for now. The content of a new one is marked as a model's.
 
         Args:
             space: where the run is.
@@ -61,6 +61,6 @@ class RunPort(Protocol):
             run_uid: by which the run knows its own record again.
 
         Raises:
-            FormatError: base or spec do not fit, or no number follows.
+            FormatError: base or spec do not fit, or no number follows, or none that is near.
         """
         ...

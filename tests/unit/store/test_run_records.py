@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from modelberth.content.collections import artifact
 from modelberth.content.errors import FormatError
+from modelberth.store import minors
 from modelberth.store.content_store import ContentStore
 from modelberth.store.errors import StoreUnavailable, Tampered
 from modelberth.store.run_records import parse_attempt, parse_run, serialise_attempt, serialise_run
@@ -161,18 +162,36 @@ class TestMinors:
         assert (await minor(store, 1, "a")).version == "1.1"
         assert (await minor(store, 1, "b")).version == "1.2"
 
-    @pytest.mark.parametrize(("by", "content"), [("mallory", 7), ("mallory", 1), ("operator", 7)])
-    async def test_who_pushes_in_a_runs_name_is_only_in_its_way(self, store, space, by, content):
-        """A record that says that it is the run's, but by another author or of other content, is stepped over; and
-        nobody gets at bytes by it.
+    @pytest.mark.parametrize("content", [1, 7])
+    async def test_who_pushes_in_a_runs_name_is_only_in_its_way(self, store, space, content):
+        """A record that says that it is the run's, but by another author, is stepped over; and nobody gets at bytes by
+        it.
         """
-        forged = replace(new(content, "a"), created_by=by, versioning="Semantic", version="1.1")
+        forged = replace(new(content, "a"), created_by="mallory", versioning="Semantic", version="1.1")
         await store.reserve_version(space, forged)
         for _ in range(2):
             made = await minor(store, 1, "a")
             assert (made.version, made.digest, made.created_by) == ("1.2", digest(1), "operator")
         assert await store.has_family(space, "models", digest(1))
         assert not await store.has_family(space, "models", digest(7))
+
+    async def test_a_run_that_comes_with_other_content_finds_its_number(self, store, space):
+        """Two leaders that saw two attempts succeed: the first one's content is the version, and can be loaded."""
+        await store.reserve_version(space, replace(new(1, "a"), versioning="Semantic", version="1.1"))
+        made = await minor(store, 2, "a")
+        assert (made.version, made.digest) == ("1.1", digest(1))
+        assert await store.versions(space, HOUSING) == ["1.1"]
+        assert await store.has_family(space, "models", digest(1))
+        assert not await store.has_family(space, "models", digest(2))
+
+    async def test_a_thousand_numbers_in_the_way_are_the_end(self, store, monkeypatch):
+        """What is taken stays so: asking again mends nothing, and the words say what does."""
+        monkeypatch.setattr(minors, "_STEPS", 3)
+        for number in range(1, 4):
+            pushed = NewVersion(HOUSING, digest(9), "me", "Semantic", f"1.{number}")
+            await store.reserve_version(SPACE, pushed)
+        with pytest.raises(FormatError, match="push a new major"):
+            await minor(store, 1, "a")
 
     async def test_other_majors_do_not_matter(self, store):
         """A run of major 1 makes a 1.x, whatever else there is."""
