@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from modelberth.api import names
 from modelberth.api.training_run import TrainingRunSpec
+from modelberth.content.collections import artifact
 from modelberth.domain.model_deployment import Surroundings
 from modelberth.domain.objects import Object, dig, is_deleting, is_ready, name_of, namespace_of, uid_of
 from modelberth.domain.training import attempt as attempts
@@ -107,6 +108,8 @@ class TrainingRunReconciler:
             if found.ending is None:
                 return await self._say(run, found)
             return await self._end(run, found, Final(run, found.ending))
+        numbers = await self._store.versions(await self._space(run), artifact(found.inputs.artifact))
+        found = replace(found, inputs=found.inputs.behind(numbers))
         changes = start.pinned_fields(observed, found, now=now)
         ending = await self._skipped(run, spec, found)
         if ending is None:
@@ -154,13 +157,15 @@ class TrainingRunReconciler:
         status: Mapping[str, Any] = run["status"]
         number = int(status.get("attempt") or 0)
         pod = await self._pod(run, pod_name(name_of(run), number))
+        pipeline = pipeline_spec(self._cache, namespace_of(run), dig(run, "spec", "pipeline"))
+        replaced_by = start.replaced_by(run, pipeline, siblings_of(self._cache, run))
         record = None
-        if attempts.is_over(run, pod, now=self._clock.now()):
-            # Asked for after the pod was seen to be over: what it has told by then is all that it tells.
+        if replaced_by is not None or attempts.is_over(run, pod, now=self._clock.now()):
+            # Asked for after the pod was seen to be over: what it has told by then is all that it tells. Of a pod that
+            # is to be ended for another one it is asked for, too: its program may have succeeded.
             record = await self._store.attempt(await self._space(run), run_id(run), number)
         runs = pod is not None and is_ours(pod, run) and record is None
         progress = (await self._progress.read() or {}).get(uid_of(pod)) if runs and pod is not None else None
-        pipeline = pipeline_spec(self._cache, namespace_of(run), dig(run, "spec", "pipeline"))
         return (
             attempts.Observed(
                 run=run,
@@ -171,7 +176,7 @@ class TrainingRunReconciler:
                 record=told(record) if record else None,
                 progress=progress,
                 strays=attempts.strays(run, self._pods(run)),
-                replaced_by=start.replaced_by(run, pipeline, siblings_of(self._cache, run)),
+                replaced_by=replaced_by,
             ),
             record,
         )
@@ -203,6 +208,12 @@ class TrainingRunReconciler:
         return replace(plan, changes={**plan.changes, "pod": {"name": name_of(pod), "uid": uid_of(pod)}})
 
     async def _end(self, run: Object, plan: Plan, final: Final) -> Result:
+        """Write down how the run ended.
+
+        Raises:
+            Conflict: the run is not as it was observed: somebody else may have given its attempt up.
+        """
+        await demand_fresh(self._kube, TRAINING_RUNS, run)
         now = self._clock.now()
         result, more = await self._finisher.finish(await self._space(run), final, now=now)
         status = plans.final_status(run, {**plan.changes, **more}, result, now=now)

@@ -1,7 +1,7 @@
 """What goes into a run: package and data, found once, by digest, when the run starts."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 from modelberth.api.training_template import DataReference, PackageReference, TrainingTemplate
@@ -75,7 +75,7 @@ class Inputs:
         package_digest: of its content.
         artifact: that gets the new version.
         major: of the package.
-        base: the largest minor of that major, as `1.4`.
+        base: the largest minor of that major when the run started, as `1.4`.
         dataset: what train gets.
         evaluation: what evaluate gets; None for the same.
         image: as it was asked for.
@@ -105,6 +105,12 @@ class Inputs:
                 fields |= {name: data.version, f"{name}Digest": data.digest}
                 fields |= {f"{name}Folder": data.folder} if data.folder else {}
         return fields
+
+    def behind(self, numbers: Iterable[str]) -> Self:
+        """The same, with the next minor behind all that were ever given: those of drafts and deleted versions, too."""
+        given = [number for number in map(Version.parse, numbers) if number.versioning == "Semantic"]
+        of_major = [number for number in given if number.numbers[0] == self.major]
+        return replace(self, base=str(max([*of_major, Version.parse(self.base)])))
 
     @classmethod
     def from_status(cls, fields: Mapping[str, Any]) -> Self:

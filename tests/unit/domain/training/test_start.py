@@ -185,3 +185,13 @@ def test_field_and_parameter_agree_or_the_run_fails(field, parameter, says):
     plan = decide(PRICE, PACKAGE, *HOUSING, one=one, **field)
     assert plan.ending.reason == "BadParameters"
     assert says in plan.ending.message
+
+
+@pytest.mark.parametrize(
+    ("given", "base"),
+    [((), "1.0"), (("v3", "1.0", "1.9", "1.10", "2.40"), "1.10"), (("2.0",), "1.0")],
+)
+def test_the_next_minor_is_behind_all_that_were_given(given, base):
+    """Numbers of drafts and of deleted versions never become free again, and are not counted through one by one."""
+    found = decide(PRICE, PACKAGE, *HOUSING)
+    assert found.inputs.behind(given).base == base
