@@ -24,12 +24,22 @@ from modelberth.lineage.nodes import (
 from modelberth.lineage.timeline import Span, Timeline, timeline, utc_second
 
 _EMPTY = Timeline((), ())
+_NODE_BYTES = 1300
+_EDGE_BYTES = 550
+_NUMBER_BYTES = 130
+_ENTRY_BYTES = 1300
+"""What each takes of memory, with the key of its record and the names that it is found by: measured, rounded up."""
 
 
 class Index:
-    """Everything that is known of one space."""
+    """Everything that is known of one space.
+
+    Attributes:
+        weight: about how many bytes of memory it takes.
+    """
 
     def __init__(self) -> None:
+        self.weight = 0
         self._nodes: dict[NodeId, Node] = {}
         self._recorded: dict[Edge, bool] = {}
         self._above: dict[NodeId, dict[Edge, None]] = {}
@@ -44,26 +54,26 @@ class Index:
         """Take a version record."""
         node = claims.version_id(fact)
         metrics = _numbers(fact.spec.get("metrics"))
-        self._nodes[node] = Node(
-            node, known=True, digest=fact.digest, at=fact.created_at, by=fact.created_by, metrics=metrics
-        )
+        self._know(Node(node, known=True, digest=fact.digest, at=fact.created_at, by=fact.created_by, metrics=metrics))
         self._claim(claims.of_version(fact))
 
     def add_run(self, fact: RunFact) -> None:
         """Take a run's final record."""
         node = claims.run_id(fact)
-        self._nodes[node] = Node(
-            node,
-            known=True,
-            at=fact.finished_at,
-            by=fact.created_by,
-            status=fact.status,
-            reason=fact.reason,
-            pipeline=fact.pipeline,
-            trigger=fact.trigger,
-            version=fact.version,
-            started_at=fact.started_at,
-            metrics=_numbers(fact.metrics),
+        self._know(
+            Node(
+                node,
+                known=True,
+                at=fact.finished_at,
+                by=fact.created_by,
+                status=fact.status,
+                reason=fact.reason,
+                pipeline=fact.pipeline,
+                trigger=fact.trigger,
+                version=fact.version,
+                started_at=fact.started_at,
+                metrics=_numbers(fact.metrics),
+            )
         )
         self._runs_by_name.setdefault(fact.name, {})[node] = None
         self._claim(claims.of_run(fact))
@@ -77,6 +87,8 @@ class Index:
         utc_second(fact.at)
         node = alias_of(fact.model, fact.alias)
         entries = self._entries.setdefault(node, {})
+        if fact.sequence not in entries:
+            self.weight += _ENTRY_BYTES
         entries[fact.sequence] = fact
         self._timelines.pop(node, None)
         self._alias_links.pop(node, None)
@@ -141,8 +153,15 @@ class Index:
     def __len__(self) -> int:
         return len(self._nodes)
 
+    def _know(self, node: Node) -> None:
+        if node.id not in self._nodes:
+            self.weight += _NODE_BYTES + _NUMBER_BYTES * len(node.metrics)
+        self._nodes[node.id] = node
+
     def _claim(self, found: Iterable[claims.Claim]) -> None:
         for edge, recorded in found:
+            if edge not in self._recorded:
+                self.weight += _EDGE_BYTES + len(edge.source.name)
             self._recorded[edge] = recorded or self._recorded.get(edge, False)
             self._above.setdefault(edge.target, {})[edge] = None
             self._below.setdefault(edge.source, {})[edge] = None

@@ -6,6 +6,8 @@ large space takes seconds by itself. Answers say how old they are.
 
 So that the first question seldom waits, the records of spaces that nobody has asked about are read ahead, one after the
 other, beside all requests. A question does not wait for that: it reads on with all speed.
+
+All indexes together take no more memory than they are given, also while they are read.
 """
 
 import asyncio
@@ -14,20 +16,24 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterable, Callable
 from datetime import datetime
+from functools import partial
+from types import NoneType
 
 from modelberth.api.conditions import timestamp
 from modelberth.lineage.index import Index
-from modelberth.registry.lineage_reader import AT_ONCE, LineageReader
-from modelberth.registry.problems import unavailable
+from modelberth.registry.lineage_reader import AT_ONCE, LineageReader, NoRoom
+from modelberth.registry.problems import Problem, unavailable
 from modelberth.store.content_store import ContentStore
+from modelberth.store.errors import StoreError
 from modelberth.store.types import Space
 from modelberth.store.version_records import utc_now
 
 FRESH_SECONDS = 5.0
 OLD_SECONDS = 60.0
-RECORDS_LIMIT = 500_000
-AHEAD_LIMIT = 100_000
-"""Records in memory from which on nothing is read ahead."""
+MEMORY = 400 * 1024 * 1024
+"""Bytes for all indexes together: far from what the registry has, as pushes need memory, too."""
+AHEAD_SHARE = 0.5
+"""How much of it what nobody has asked for may take."""
 _PATIENCE_SECONDS = 20.0
 _REST = 10.0
 """How many times as long as the last reading took the next one waits."""
@@ -36,10 +42,11 @@ log = logging.getLogger(__name__)
 
 
 class LineageIndexes:
-    """Indexes by space; those that were not asked for longest go when all together have too many records.
+    """Indexes by space; those that were not asked for longest go when all together take too much memory.
 
     Args:
         store: where the records are.
+        memory: how much they may take, in bytes.
         now: the wall time in UTC; goes into `as_of`.
         monotonic: seconds since some point.
         patience: how long a question waits for records to be read, in seconds.
@@ -49,15 +56,18 @@ class LineageIndexes:
         self,
         store: ContentStore,
         *,
+        memory: int = MEMORY,
         now: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
         patience: float = _PATIENCE_SECONDS,
     ) -> None:
         self._store = store
+        self._memory = memory
         self._now = now
         self._monotonic = monotonic
         self._patience = patience
         self._kept: OrderedDict[str, KeptIndex] = OrderedDict()
+        self._too_large: dict[str, int] = {}  # records stay, so that what did not fit once never will
 
     async def of(self, space: Space, *, fresh: bool = False) -> "KeptIndex":
         """The index of a space.
@@ -67,41 +77,83 @@ class LineageIndexes:
             fresh: wait until everything is in that was recorded before the question.
 
         Raises:
-            Problem: 503 while it is being made for the first time; the message says how far it is.
+            Problem: 503 while it is being made for the first time; the message says how far it is. 422 where it does
+                not fit into the memory.
             StoreError: it was never made, and the store does not answer.
         """
+        if space.id in self._too_large:
+            raise self._refusal(space)
         kept = self._index_of(space)
         self._kept.move_to_end(space.id)
         asked = self._monotonic()
-        if not kept.is_whole or fresh:
-            await kept.catch_up(asked, self._patience)
-        elif asked - kept.whole_at >= max(OLD_SECONDS, 2 * kept.pause):
-            await kept.catch_up(asked - kept.pause, self._patience)
-        elif asked - kept.whole_at >= kept.pause:
-            kept.start()
-        self._make_room()
+        try:
+            if not kept.is_whole or fresh:
+                await kept.catch_up(asked, self._patience)
+            elif asked - kept.whole_at >= max(OLD_SECONDS, 2 * kept.pause):
+                await kept.catch_up(asked - kept.pause, self._patience)
+            elif asked - kept.whole_at >= kept.pause:
+                kept.start()
+        except NoRoom:
+            raise self._refusal(space) from None
         return kept
 
     async def read_ahead(self, spaces: AsyncIterable[Space]) -> None:
-        """Make the indexes of these spaces, one after the other, until there is enough in memory."""
-        async for space in spaces:
-            if len(self) >= AHEAD_LIMIT:
-                break
-            await self._index_of(space).read_ahead()
+        """Make the indexes of these spaces, one after the other, until there is enough in memory.
 
-    def __len__(self) -> int:
-        """How many records are in memory."""
-        return sum(map(len, self._kept.values()))
+        Raises:
+            StoreError: some could not be read; the others were.
+        """
+        failed: StoreError | None = None
+        async for space in spaces:
+            if not self._has_room_ahead():
+                break
+            failed = await self._index_of(space).read_ahead(self._has_room_ahead) or failed
+        if failed is not None:
+            raise failed
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory all of them take."""
+        return sum(kept.weight for kept in self._kept.values())
 
     def _index_of(self, space: Space) -> "KeptIndex":
         if space.id not in self._kept:
-            self._kept[space.id] = KeptIndex(LineageReader(self._store, space), self._now, self._monotonic)
+            reader = LineageReader(self._store, space)
+            has_room = partial(self._has_room, space.id)
+            self._kept[space.id] = KeptIndex(reader, has_room, self._now, self._monotonic)
         return self._kept[space.id]
 
-    def _make_room(self) -> None:
-        while len(self._kept) > 1 and len(self) > RECORDS_LIMIT:
-            _, dropped = self._kept.popitem(last=False)
-            dropped.close()
+    def _has_room_ahead(self) -> bool:
+        return self.weight < AHEAD_SHARE * self._memory
+
+    def _has_room(self, wanted: str) -> bool:
+        """Whether the index of a space may grow. The others go for it, but those that are being read.
+
+        Where two that are read do not fit together, the first to notice stops: it is not read any more then, and goes
+        for the other one.
+        """
+        if wanted not in self._kept:
+            return False
+        for other in list(self._kept):
+            if self.weight < self._memory:
+                return True
+            if other != wanted and not self._kept[other].is_asked:
+                self._kept.pop(other).close()
+        if self._kept[wanted].weight >= self._memory:
+            self._too_large[wanted] = len(self._kept.pop(wanted))
+            log.warning("lineage does not fit into memory", extra={"space": wanted, "MiB": self._memory // 2**20})
+            return False
+        return self.weight < self._memory
+
+    def _refusal(self, space: Space) -> Problem:
+        if space.id not in self._too_large:
+            return unavailable("LineageNotReady", "the memory is taken by what others ask: ask again in some seconds")
+        return Problem(
+            422,
+            "LineageTooLarge",
+            f"the lineage of namespace {space.namespace} has more than {self._too_large[space.id]:,} records, which "
+            f"take {self._memory // 2**20} MiB: set registry.lineageMemoryMiB and the registry's memory limit higher",
+        )
 
 
 class KeptIndex:
@@ -113,8 +165,15 @@ class KeptIndex:
         pause: how old it may be before what is new is read, in seconds.
     """
 
-    def __init__(self, reader: LineageReader, now: Callable[[], datetime], monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        reader: LineageReader,
+        has_room: Callable[[], bool],
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
         self._reader = reader
+        self._has_room = has_room
         self._now = now
         self._monotonic = monotonic
         self._reading: asyncio.Task[None] | None = None
@@ -126,6 +185,16 @@ class KeptIndex:
     def __len__(self) -> int:
         """How many records are in it."""
         return len(self._reader)
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        return self._reader.weight
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether it is being read for somebody who has asked."""
+        return self._reading is not None and not self._reading.done() and not self._is_ahead
 
     @property
     def index(self) -> Index:
@@ -146,17 +215,28 @@ class KeptIndex:
         """Read what is new, unless that is under way already."""
         if self._is_ahead:
             self.close()  # what was read stays
-        return self._start(at_once=AT_ONCE)
+        return self._start(self._has_room, at_once=AT_ONCE)
 
-    async def read_ahead(self) -> None:
-        """Read one record after the other, until all are read, or somebody asks and goes on by himself."""
-        if self._reading is None:
-            self._is_ahead = True
-            await asyncio.wait({self._start(at_once=1)})
+    async def read_ahead(self, has_room: Callable[[], bool]) -> StoreError | None:
+        """Read one record after the other, until all are read, or somebody asks and goes on by himself.
 
-    def _start(self, *, at_once: int) -> "asyncio.Task[None]":
+        Args:
+            has_room: whether another record may be taken; what was read until then stays.
+
+        Returns:
+            Why it could not be read.
+        """
+        if self.is_whole or self.is_asked:
+            return None
+        self._is_ahead = True
+        reading = self._start(has_room, at_once=1)
+        await asyncio.wait({reading})
+        error = None if reading.cancelled() else reading.exception()
+        return error if isinstance(error, StoreError) else None
+
+    def _start(self, has_room: Callable[[], bool], *, at_once: int) -> "asyncio.Task[None]":
         if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._read(at_once))
+            self._reading = asyncio.create_task(self._read(has_room, at_once))
             self._reading.add_done_callback(_end_quietly)
         return self._reading
 
@@ -172,7 +252,7 @@ class KeptIndex:
             if not done:
                 break
             error = None if reading.cancelled() else reading.exception()
-            if error is not None and not self.is_whole:
+            if isinstance(error, NoRoom) or (error is not None and not self.is_whole):
                 raise error
             if error is not None or reading.cancelled():
                 break
@@ -187,10 +267,10 @@ class KeptIndex:
             self._reading.cancel()
         self._reading, self._is_ahead = None, False
 
-    async def _read(self, at_once: int) -> None:
+    async def _read(self, has_room: Callable[[], bool], at_once: int) -> None:
         as_of, started = self._now(), self._monotonic()
         try:
-            await self._reader.catch_up(at_once=at_once)
+            await self._reader.catch_up(at_once=at_once, has_room=has_room)
         except BaseExceptionGroup as failed:  # of the readers of one page; what stopped the first one stops all
             raise _first(failed) from None
         if self.is_whole:  # to read everything for the first time says nothing of how long it takes to look for news
@@ -208,5 +288,5 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 def _end_quietly(task: "asyncio.Task[None]") -> None:
     """Whoever waits for it sees its error; where nobody does, the log tells it."""
-    if not task.cancelled() and task.exception() is not None:
+    if not task.cancelled() and not isinstance(task.exception(), NoRoom | NoneType):
         log.warning("lineage is not up to date", extra={"why": str(task.exception())})

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from modelberth.content.errors import FormatError
 from modelberth.content.versions import object_name
@@ -17,8 +18,17 @@ from modelberth.store.types import AliasEntry, Space, VersionRecord
 AT_ONCE = 8
 """Reads under way: half of what the store's connections take, so that pushes and loads go on beside it."""
 _SAID = 10
+_BROKEN_BYTES = 1000
+"""What one that cannot be read takes of memory."""
 
 log = logging.getLogger(__name__)
+
+
+class NoRoom(Exception):  # noqa: N818 - of whoever reads, no error of the records
+    """There is more than may be kept in memory; what was read stays."""
+
+    def __init__(self) -> None:
+        super().__init__("its records are more than fit into the memory for lineage")
 
 
 class LineageReader:
@@ -44,33 +54,43 @@ class LineageReader:
         return len(self._known)
 
     @property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        return self.index.weight + _BROKEN_BYTES * len(self._broken)
+
+    @property
     def problems(self) -> list[str]:
         """What could not be understood, a sentence each; the answers are given without it."""
         said = list(self._broken.values())
         more = len(said) - _SAID
         return said[:_SAID] + ([f"{more} more records cannot be read"] if more > 0 else [])
 
-    async def catch_up(self, *, at_once: int = AT_ONCE) -> None:
+    async def catch_up(self, *, at_once: int = AT_ONCE, has_room: Callable[[], bool] = lambda: True) -> None:
         """Read what is new. What was read stays when the store goes away in between.
 
         A record that is not what its key says is told and looked at again the next time: it never hides the others.
 
         Args:
             at_once: how many records are under way.
+            has_room: whether another record may be taken; asked for each.
 
         Raises:
             StoreError: the store does not answer, or refuses us.
+            NoRoom: there was none for what is left.
         """
         async for page in self._store.listing.pages(self._space):
             news = iter([key for key in page if key not in self._known])
             async with asyncio.TaskGroup() as readers:
                 for _ in range(at_once):
-                    readers.create_task(self._read_all(news))
+                    readers.create_task(self._read_all(news, has_room))
 
-    async def _read_all(self, keys: Iterable[RecordKey]) -> None:
+    async def _read_all(self, keys: Iterable[RecordKey], has_room: Callable[[], bool]) -> None:
         for key in keys:
             try:
-                await self._read(key)
+                add = await self._read(key)
+                if not has_room():
+                    raise NoRoom
+                add()
             except (Tampered, NotFound, FormatError, ValueError) as error:
                 if key not in self._broken:
                     log.warning("a record is left out of the lineage", extra={"why": str(error)})
@@ -79,20 +99,22 @@ class LineageReader:
                 self._known.add(key)
                 self._broken.pop(key, None)
 
-    async def _read(self, key: RecordKey) -> None:
+    async def _read(self, key: RecordKey) -> Callable[[], None]:
+        """What puts the record into the index."""
         match key:
             case VersionKey(collection, version):
                 record = await self._store.version_record(self._space, collection, version)
                 if record is None:
                     raise NotFound(f"the record of version {version} of {collection} is gone")
-                self.index.add_version(version_fact(record))
+                return partial(self.index.add_version, version_fact(record))
             case RunId():
                 run = await self._store.run_record(self._space, key)
                 if run is None:
                     raise NotFound(f"the record of run {key.name} is gone")
-                self.index.add_run(run_fact(run))
+                return partial(self.index.add_run, run_fact(run))
             case AliasKey(model, alias, sequence):
-                self.index.add_alias(alias_fact(await self._store.alias_entry(self._space, model, alias, sequence)))
+                entry = await self._store.alias_entry(self._space, model, alias, sequence)
+                return partial(self.index.add_alias, alias_fact(entry))
 
 
 def version_fact(record: VersionRecord) -> VersionFact:

@@ -107,7 +107,10 @@ async def _assemble(settings: RegistrySettings, stack: AsyncExitStack) -> tuple[
         peers=_peers(settings),
     )
     stack.push_async_callback(services.jobs.close)
-    return create_app(services), Startup(services, kube=kube, verifier=verifier, bucket=bucket)
+    startup = Startup(
+        services, kube=kube, verifier=verifier, bucket=bucket, lineage_memory=settings.lineage_memory_mib * 2**20
+    )
+    return create_app(services), startup
 
 
 def _certificate(settings: RegistrySettings) -> ServingCertificate | None:

@@ -22,6 +22,7 @@ class RegistrySettings:
         ca_file: the CA of the registry's own certificate, by which replicas trust each other; None without peers.
         peers: a DNS name with the addresses of all replicas; None for a registry that stands alone.
         server_name: the name that every replica's certificate carries.
+        lineage_memory_mib: what the indexes of lineage may take of memory, in MiB.
         log_level: of our own records.
     """
 
@@ -32,6 +33,7 @@ class RegistrySettings:
     ca_file: Path | None
     peers: str | None
     server_name: str
+    lineage_memory_mib: int
     log_level: str
 
     @classmethod
@@ -52,6 +54,7 @@ class RegistrySettings:
             ca_file=variables.optional_path("TLS_CA_FILE"),
             peers=variables.text("REGISTRY_PEERS", "") or None,
             server_name=f"{variables.text('REGISTRY_SERVICE', 'modelberth-registry')}.{namespace}.svc",
+            lineage_memory_mib=variables.integer("LINEAGE_MEMORY_MIB", 400, at_least=1, at_most=1_000_000),
             log_level=variables.choice("LOG_LEVEL", LOG_LEVELS, "INFO"),
         )
         variables.check()

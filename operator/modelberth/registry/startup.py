@@ -7,7 +7,7 @@ long; what it *is* is looked at again from time to time, and a store that has be
 import asyncio
 import logging
 
-from modelberth.registry.lineage_indexes import LineageIndexes
+from modelberth.registry.lineage_indexes import MEMORY, LineageIndexes
 from modelberth.registry.namespaces import SYSTEM_NAMESPACE, Namespaces, uid_of
 from modelberth.registry.resolve import Resolver
 from modelberth.registry.services import Backend, Services, State
@@ -34,9 +34,19 @@ class Startup:
         kube: the API server.
         verifier: of pods' tokens.
         bucket: the store.
+        lineage_memory: for the indexes of lineage, in bytes.
     """
 
-    def __init__(self, services: Services, *, kube: KubeApi, verifier: TokenVerifier, bucket: Bucket) -> None:
+    def __init__(
+        self,
+        services: Services,
+        *,
+        kube: KubeApi,
+        verifier: TokenVerifier,
+        bucket: Bucket,
+        lineage_memory: int = MEMORY,
+    ) -> None:
+        self._lineage_memory = lineage_memory
         self._services = services
         self._kube = kube
         self._verifier = verifier
@@ -85,7 +95,8 @@ class Startup:
         if uid is None:
             raise StoreError(f"there is no namespace {SYSTEM_NAMESPACE}: its uid is the cluster's name in the store")
         store = ContentStore(self._bucket, uid)
-        return Backend(store, Namespaces(self._kube, store), Resolver(self._kube, store), LineageIndexes(store))
+        lineage = LineageIndexes(store, memory=self._lineage_memory)
+        return Backend(store, Namespaces(self._kube, store), Resolver(self._kube, store), lineage)
 
     def _judge(self, report: Report) -> None:
         self._say(is_ready=report.usable, problems=report.problems)
@@ -100,8 +111,14 @@ class Startup:
 
 
 async def _read_ahead(backend: Backend) -> None:
-    """Have lineage ready before somebody asks; that it cannot be is told when somebody does."""
-    try:
-        await backend.lineage.read_ahead(backend.namespaces.with_space())
-    except (StoreError, ApiError) as error:
-        log.info("lineage is not read ahead", extra={"why": str(error)})
+    """Have lineage ready before somebody asks, however often store or API server go away meanwhile."""
+    wait = _LONGEST_WAIT
+    while True:
+        try:
+            await backend.lineage.read_ahead(backend.namespaces.with_space())
+        except (StoreError, ApiError) as error:
+            log.info("lineage is not read ahead yet", extra={"why": str(error), "seconds": wait})
+        else:
+            return
+        await asyncio.sleep(wait)
+        wait = min(wait * 2, AGAIN_SECONDS)

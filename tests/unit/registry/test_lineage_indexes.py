@@ -239,10 +239,9 @@ async def test_the_entries_of_an_alias(store, space, indexes):
     assert "yesterday" in (await indexes.of(space)).problems[0]
 
 
-async def test_spaces_that_nobody_asks_for_are_forgotten(store, clock, monkeypatch):
-    """When there are too many records in memory; the space that was asked for stays."""
-    monkeypatch.setattr("modelberth.registry.lineage_indexes.RECORDS_LIMIT", 5)
-    indexes = LineageIndexes(store, now=clock.now, monotonic=clock)
+async def test_spaces_that_nobody_asks_for_are_forgotten(store, clock):
+    """When they take too much memory; the space that was asked for stays."""
+    indexes = LineageIndexes(store, memory=5 * 1300, now=clock.now, monotonic=clock)
     spaces = [Space(letter * 26, "team", letter) for letter in "abc"]
     for one in spaces:
         for number in range(3):

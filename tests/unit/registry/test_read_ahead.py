@@ -67,16 +67,23 @@ async def test_a_registry_that_is_ready_reads_ahead(world, store, startup):
     assert world.services.backend.lineage._kept[space.id].is_whole
 
 
-async def test_a_start_does_not_depend_on_it(world, store, startup):
-    """An API server that goes away meanwhile costs the reading, and nothing else."""
-    await store.space("team", "uid-of-team")
-    proper = world.kube.get
+async def test_a_start_does_not_depend_on_it(world, store, startup, s3, monkeypatch):
+    """API server and store may go away meanwhile: the registry answers, and reads ahead when they are there again."""
+    monkeypatch.setattr("modelberth.registry.startup._LONGEST_WAIT", 0.01)
+    await lineage_records.fill(store, await store.space("team", "uid-of-team"))
+    proper, asked = world.kube.get, []
 
-    async def away(resource, namespace, name):
+    async def away_at_first(resource, namespace, name):
         if name == "team":
-            raise ApiUnavailable(0, "NoAnswer", "nobody listens")
+            asked.append(world.services.state.is_ready)
+            if len(asked) < 3:
+                raise ApiUnavailable(0, "NoAnswer", "nobody listens")
+            if len(asked) == 3:
+                s3.answer(503, "SlowDown", method="GET", times=2)
         return await proper(resource, namespace, name)
 
-    world.kube.get = away
+    world.kube.get = away_at_first
     await started(startup)
-    assert world.services.state.is_ready
+    assert asked == [True] * 4
+    space = await world.services.backend.namespaces.space("team")
+    assert world.services.backend.lineage._kept[space.id].is_whole
