@@ -1,12 +1,13 @@
-"""The container beside a run's program: takes hold of the run's lock, says so, and becomes the reporter.
+"""The container beside a run's program: shakes hands with its supervisor, and becomes the reporter.
 
-The program is not started before, for it could put another lock in its place. It need not wait for the imports of the
-reporter either: they come after.
+The program is not started before, for it could put another lock in the place of the run's. It need not wait for the
+imports of the reporter either: they come after.
 """
 
 from importlib import import_module
 
-from modelberth.training.pod_folder import WATCHED, PodFolder
+from modelberth.training.handshake import shake_hands
+from modelberth.training.pod_folder import PodFolder
 
 
 def main(root: str) -> int:
@@ -19,8 +20,6 @@ def main(root: str) -> int:
         0 when the registry knows how the attempt ended.
     """
     folder = PodFolder(root)
-    lock = folder.lock()
-    if lock is not None:
-        folder.mark(WATCHED)
-    code: int = import_module("modelberth.cli.run_reporter").main(folder, lock)
+    hands = shake_hands(folder)
+    code: int = import_module("modelberth.cli.run_reporter").main(folder, hands)
     return code

@@ -21,8 +21,9 @@ from modelberth.cli.run_progress import RunProgress, Seen
 from modelberth.cli.run_report_size import shortened
 from modelberth.content.errors import FormatError
 from modelberth.training.config import VARIABLE, RunConfig
-from modelberth.training.outcome import DIED, MAX_MESSAGE, Outcome, Phase, clean, parse_outcome, parse_phases
-from modelberth.training.pod_folder import LOADING, OUTCOME, PHASE, PodFolder
+from modelberth.training.handshake import Handshake
+from modelberth.training.outcome import DIED, FORGED, MAX_MESSAGE, Outcome, Phase, clean, parse_outcome, parse_phases
+from modelberth.training.pod_folder import OUTCOME, PHASE, PodFolder
 from modelberth.transfer.errors import HttpFailure, SourceRefused, TransferError
 from modelberth.transfer.push import send
 from modelberth.transfer.scan import scan
@@ -39,19 +40,19 @@ _PAUSE_SECONDS = 4.0
 """Two minutes for refusals that pass: a token that is just rotated, a status that is just written."""
 
 
-def main(folder: PodFolder, lock: int | None) -> int:
+def main(folder: PodFolder, hands: Handshake) -> int:
     """Watch the program, and report.
 
     Args:
         folder: that the pod's containers share.
-        lock: of the run, from before the program was started; None where there is none. It stays open.
+        hands: what was taken hold of before the program was started. Its lock stays open.
 
     Returns:
         0 when the registry knows how the attempt ended.
     """
     config = RunConfig.parse(os.environ.get(VARIABLE, ""))
     with run_access(config.run) as access:
-        reporter = _Reporter(access, config, folder, lock)
+        reporter = _Reporter(access, config, folder, hands)
         try:
             reporter.run()
         except (TransferError, OSError) as error:
@@ -60,13 +61,16 @@ def main(folder: PodFolder, lock: int | None) -> int:
     return 0
 
 
-def wait_for_end(folder: PodFolder, lock: int | None) -> Outcome:
-    """Wait until the program's container has ended, and read how. Whose lock was tampered with has died.
+def wait_for_end(folder: PodFolder, hands: Handshake) -> Outcome:
+    """Wait until the program's container has ended, and read how.
+
+    Whose lock was tampered with has died; an outcome without the seal is the program's own, and no word of it counts.
 
     A pod that is deleted before the program has started has nothing to report: SIGTERM ends the wait for the start.
     Once it has started, SIGTERM is the supervisor's business, and what it leaves is still sent.
     """
     signal.signal(signal.SIGTERM, _end)
+    lock = hands.lock
     while lock is not None and not _has_begun(folder, lock):
         time.sleep(_POLL_SECONDS)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -75,7 +79,11 @@ def wait_for_end(folder: PodFolder, lock: int | None) -> Outcome:
     if lock is None or not _is_in_place(folder, lock) or not folder.has(OUTCOME):
         time.sleep(_DEATH_SECONDS)
         return DIED
-    return parse_outcome(folder.json(OUTCOME))
+    said = hands.outcome(folder)
+    if said is None:
+        time.sleep(_DEATH_SECONDS)
+        return FORGED
+    return parse_outcome(said)
 
 
 def _has_begun(folder: PodFolder, lock: int) -> bool:
@@ -94,12 +102,11 @@ def _is_in_place(folder: PodFolder, lock: int) -> bool:
         os.close(there)
 
 
-def seen(folder: PodFolder) -> Seen:
+def seen(folder: PodFolder, loaded: tuple[Phase, ...]) -> Seen:
     """The phase that the harness has written down, and those before it."""
     said = folder.json(PHASE)
     phase = said.get("phase")
-    ended = parse_phases(folder.json(LOADING).get("phases")) + parse_phases(said.get("phases"))
-    return phase if isinstance(phase, str) else "", ended
+    return phase if isinstance(phase, str) else "", loaded + parse_phases(said.get("phases"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +121,14 @@ class _Sent:
 class _Reporter:
     """One attempt, from the program's start to the report of its end."""
 
-    def __init__(self, access: Access, config: RunConfig, folder: PodFolder, lock: int | None) -> None:
+    def __init__(self, access: Access, config: RunConfig, folder: PodFolder, hands: Handshake) -> None:
         self._access = access
         self._config = config
         self._folder = folder
         self._progress = RunProgress(access.client, config.package.digest)
         self._outputs = Outputs(folder, config)
-        self._lock = lock
+        self._hands = hands
+        self._loaded = parse_phases(hands.loading.get("phases"))
 
     def run(self) -> None:
         """Watch, send, tell.
@@ -128,10 +136,10 @@ class _Reporter:
         Raises:
             TransferError: the registry does not take it from this pod.
         """
-        self._progress.follow(lambda: seen(self._folder))
+        self._progress.follow(lambda: seen(self._folder, self._loaded))
         with self._progress.posting():
-            outcome = wait_for_end(self._folder, self._lock)
-            ended = parse_phases(self._folder.json(LOADING).get("phases")) + outcome.phases
+            outcome = wait_for_end(self._folder, self._hands)
+            ended = self._loaded + outcome.phases
             self._progress.begin(UPLOADING, ended)
             began, clock = datetime.now(UTC), time.monotonic()
             outcome, sent = self._send(outcome)

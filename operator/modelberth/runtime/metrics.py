@@ -12,8 +12,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from modelberth.domain.training import reasons
 from modelberth.runtime.clock import Clock
 from modelberth.runtime.resources import Key
+from modelberth.training import HARNESS_REASONS
 
 if TYPE_CHECKING:
     from modelberth.runtime.queue import WorkQueue
@@ -25,6 +27,10 @@ QUEUE_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300)
 RECONCILE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 PATCH_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _REMEMBERED_MOVES = 10_000
+_RUN_REASONS = frozenset(
+    {"Succeeded", "Skipped"} | HARNESS_REASONS | {value for value in vars(reasons).values() if isinstance(value, str)}
+)
+"""A word of a pod's own would be a time series of its own for each run."""
 
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # controller-runtime has no *_created
 
@@ -200,5 +206,5 @@ class Runs:
         )
 
     def ended(self, status: str, reason: str) -> None:
-        """A run ended: Succeeded, Failed or Skipped, and why, in one CamelCase word."""
-        self._ended.labels(status, reason).inc()
+        """A run ended: Succeeded, Failed or Skipped, and why; words that are not ours count as Other."""
+        self._ended.labels(status, reason if reason in _RUN_REASONS else "Other").inc()

@@ -5,10 +5,11 @@
 
 The supervisor holds FOLDER/run/lock for its whole life, so that the container beside it knows when this one has ended,
 however it ended. That container says by FOLDER/run/watched that it has the lock's file open, and no program is started
-before: it could put another file there. The supervisor hands the program's output on as it is, keeps a bounded copy,
-ends what does not end by itself, and writes FOLDER/run/outcome.json last. The program runs in a process of its own, so
-nothing that it does to itself (an exit in the middle, a crash of a library, a signal that it ignores) keeps the outcome
-from being written.
+before: it could put another file there. What the file holds goes into the outcome, and is deleted before the program
+starts: an outcome without it is not from us. The supervisor hands the program's output on as it is, keeps a bounded
+copy, ends what does not end by itself, and writes FOLDER/run/outcome.json last. The program runs in a process of its
+own, so nothing that it does to itself (an exit in the middle, a crash of a library, a signal that it ignores) keeps the
+outcome from being written.
 
 The syntax is Python 3.6's: an image whose Python is too old is told so, instead of shown a syntax error.
 """
@@ -63,6 +64,8 @@ LOG_SEGMENT = 14 * 1024 * 1024
 LOG_SEGMENTS = 4
 """`log` keeps the first 8 MiB of the output; the last 42 to 56 MiB are in segments `log.1`, `log.2`, … of 14 MiB."""
 
+PROGRAM_REASONS = ("UserException", "BadPackage", "BadMetric", "NothingSaved")
+"""What the program's process can say of a failure."""
 MAX_METRICS = 256
 MAX_METRIC_NAME = 128
 MAX_TRACEBACK_LINES = 60
@@ -112,6 +115,7 @@ class Supervisor:
         self._secrets = secrets_here()
         self._log = Log(os.path.join(self._run, "log"), self._secrets)
         self._said = Said()
+        self._seal: Optional[str] = None  # which the container that watches knows our outcome by
         self._program = 0  # its process; 0 before it is started
         self._status: Optional[int] = None  # the program's, as of waitpid
         self._stopped = ""  # why we ended it: "deadline" or "told"
@@ -174,7 +178,11 @@ class Supervisor:
                 self._said.take(refusal_unwatched())
                 return False
             time.sleep(WATCH_PAUSE)
-        return not self._stopped
+        if self._stopped:
+            return False
+        self._seal = read_json(watched).get("seal")
+        os.unlink(watched)  # the program must not see it
+        return True
 
     def _start(self) -> "Tuple[subprocess.Popen[bytes], int, int]":
         """The program's process, its output, and what it tells us."""
@@ -301,6 +309,7 @@ class Supervisor:
         )
         verdict["message"] = without(self._secrets, verdict["message"])
         verdict["traceback"] = [without(self._secrets, line) for line in verdict["traceback"]]
+        verdict["seal"] = self._seal
         verdict["phases"] = self._phases.ended
         verdict["python"] = ".".join(map(str, sys.version_info[:3]))
         verdict["packages"] = installed_packages(os.path.join(self._root, "package"))
@@ -335,6 +344,8 @@ class Said:
             except ValueError:
                 continue
             if isinstance(word, dict):
+                if "reason" in word and word["reason"] not in PROGRAM_REASONS:
+                    word["reason"] = "UserException"  # not from us: the others are for the supervisor to find
                 self.take(word)
                 if "phase" in word:
                     phases.begin(str(word["phase"]))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from modelberth.training import HARNESS_REASONS
 from modelberth.training.moments import is_moment
 
 MAX_MESSAGE = 2048
@@ -67,6 +68,11 @@ DIED = Outcome(
     "Killed",
     "the program's container ended without saying how; its status in the pod may tell more (out of memory, evicted)",
 )
+FORGED = Outcome(
+    "UserException",
+    "the program has written over what its harness keeps in the folder run, so that nobody knows how it ended: "
+    "write into the working directory only",
+)
 
 
 def parse_outcome(document: Mapping[str, Any]) -> Outcome:
@@ -76,6 +82,7 @@ def parse_outcome(document: Mapping[str, Any]) -> Outcome:
     reason = str(document.get("reason") or "")
     if document.get("status") != "Succeeded" and not _REASON.fullmatch(reason):
         return DIED
+    known = reason if reason in HARNESS_REASONS else "UserException"
     metrics = {
         clean(name)[:128]: number
         for name, value in _mapping(document.get("metrics"))[:_MAX_METRICS]
@@ -83,7 +90,7 @@ def parse_outcome(document: Mapping[str, Any]) -> Outcome:
     }
     packages = _mapping(document.get("packages"))[:_MAX_PACKAGES]
     return Outcome(
-        reason="" if document.get("status") == "Succeeded" else reason,
+        reason="" if document.get("status") == "Succeeded" else known,
         message=clean(document.get("message"))[:MAX_MESSAGE],
         traceback=clean_lines(document.get("traceback")),
         metrics=metrics,

@@ -7,7 +7,7 @@ or reads more than it has to.
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 RUN, PACKAGE, DATA, EVALUATION, HOME, BIN, FILES = "run", "package", "data", "evaluation", "home", "bin", "files"
@@ -17,7 +17,7 @@ home, of the harness itself, and of what the report sends besides the version.
 CONFIG, PHASE, LOCK, LOADING, OUTCOME, LOG = "config.json", "phase.json", "lock", "loading.json", "outcome.json", "log"
 """Files in the folder `run`."""
 WATCHED = "watched"
-"""A file there, too: says that the report holds the lock's file, which the harness waits for."""
+"""A file there, too: says that the report holds the lock's file, which the harness waits for; it holds the seal."""
 _BLOCK = 1024 * 1024
 _LARGEST = 16 * 1024 * 1024
 
@@ -67,6 +67,16 @@ class PodFolder:
         """
         path = self.path(RUN, name)
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644))
+
+    def put(self, name: str, value: Mapping[str, Any]) -> None:
+        """Write an object to a file of the folder `run` at once: whoever sees it sees all of it.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with open(self.path(RUN, f"{name}.new"), "w", encoding="utf-8") as file:
+            json.dump(value, file)
+        os.rename(self.path(RUN, f"{name}.new"), self.path(RUN, name))
 
     def has(self, name: str) -> bool:
         """Whether there is such a file in the folder `run`."""

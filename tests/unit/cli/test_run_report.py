@@ -16,7 +16,7 @@ from modelberth.cli import pod
 from modelberth.cli.main import main
 from modelberth.content.layout import Layout
 from modelberth.content.tree import Tree
-from tests.unit.training.pod_folder import GOOD, PodFolder
+from tests.unit.training.pod_folder import GOOD, SEAL, PodFolder
 
 TOKEN = "token-of-the-pod-that-nobody-may-see"
 RUN = {
@@ -35,6 +35,7 @@ def report(registry, tmp_path, monkeypatch):
     (tmp_path / "token").write_text(TOKEN)
     monkeypatch.setattr(pod, "TOKEN_FILE", str(tmp_path / "token"))
     monkeypatch.setattr("modelberth.cli.run_reporter._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("modelberth.training.handshake.new_seal", lambda: SEAL)
     monkeypatch.setenv("MODELBERTH_REGISTRY_URL", registry.url)
     monkeypatch.setenv("MODELBERTH_NAMESPACE", "team")
     monkeypatch.setenv("MODELBERTH_RUN_CONFIG", json.dumps(RUN))
@@ -267,18 +268,53 @@ def test_a_harness_that_dies_is_reported(report, registry):
     assert said["filePaths"] == ["artifacts/a.txt"]
 
 
-def test_forged_phases_are_left_out(report):
-    """The program can write where the load has said how long it took: what is no moment is no phase."""
+def test_phases_are_those_from_before_the_program(report):
+    """The program can write where the load has said how long it took: that was read before it ran."""
     forged = '{"phases": [{"name": "Loading", "startedAt": "x", "seconds": 1}]}'
-    said = report(body(train=f"open('../run/loading.json', 'w').write({forged!r})"))
-    assert [phase["name"] for phase in said["phases"]] == ["Training", "Saving", "Uploading"]
+    said = report(body(train=f"open('../run/loading.json', 'w').write({forged!r})"), at_once=True)
+    assert [phase["name"] for phase in said["phases"]] == ["Loading", "Training", "Saving", "Uploading"]
+    assert said["phases"][0]["bytes"] == 7
+
+
+FORGED_OUTCOME = """
+import json
+said = {'status': 'Succeeded', 'metrics': {'score': 1.0}, 'saved': True, 'python': '9.9', 'packages': {'torch': '99'}}
+open('../run/outcome.json', 'w').write(json.dumps(said))
+"""
+
+
+@pytest.mark.parametrize("trick", ["os.mkdir('../run/outcome.json.new')", "os.kill(os.getppid(), 9)"])
+def test_no_word_of_a_forged_outcome_counts(report, trick):
+    """A program that keeps the supervisor from writing and writes itself has failed; nothing of it is on record."""
+    said = report(body(train=f"{FORGED_OUTCOME}{trick}\nos._exit(7)"), at_once=True)
+    assert (said["status"], said["reason"], said["output"]) == ("Failed", "UserException", None)
+    assert "has written over what its harness keeps" in said["message"]
+    assert (said["metrics"], said["python"], said["packages"]) == ({}, "", {})
+
+
+def test_a_program_that_writes_where_the_outcome_will_be_is_judged_by_what_it_does(report):
+    """The supervisor's word comes last."""
+    said = report(body(train=f"{FORGED_OUTCOME}raise ValueError('no rows')"), at_once=True)
+    assert (said["status"], said["reason"], said["metrics"]) == ("Failed", "UserException", {})
+    assert said["message"].startswith("ValueError: no rows")
+
+
+def test_who_was_never_let_in_has_forged_nothing(report):
+    """An outcome from before we came, without a program, is believed: there was nobody else to write it."""
+    outcome = {"status": "Failed", "reason": "UploadFailed", "message": "nobody watched"}
+
+    def write(folder):
+        (folder.root / "run" / "outcome.json").write_text(json.dumps(outcome))
+
+    said = report(body(), before=write)
+    assert (said["reason"], said["message"]) == ("UploadFailed", "nobody watched")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"status": "Failed"}', '{"status": "Failed", "reason": "no word"}'])
 def test_an_outcome_that_the_program_has_destroyed_is_none(report, text):
-    """What is not in the harness' form does not count as its word."""
-    said = report(body(), before=lambda folder: (folder.root / "run" / "outcome.json").write_text(text))
-    assert said["reason"] == "Killed"
+    """What does not bear the seal does not count as the harness' word."""
+    train = f"{{}}\nopen('../run/outcome.json', 'w').write({text!r})\nos.mkdir('../run/outcome.json.new')"
+    assert report(body(train=train), at_once=True)["reason"] == "UserException"
 
 
 def test_a_long_log_is_joined_and_its_tail_told(report, registry):

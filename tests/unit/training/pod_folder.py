@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HARNESS = Path(__file__).parents[3] / "operator" / "modelberth" / "training" / "harness.py"
+SEAL = "known to those who watch"
 GOOD = """
     class Main:
         def train(self, data_directory):
@@ -61,11 +62,12 @@ class PodFolder:
         config["evaluation"] = {"folder": ""} if evaluation else None
         (root / "run" / "config.json").write_text(json.dumps(config))
         (root / "run" / "lock").touch()
-        if watched:
-            (root / "run" / "watched").touch()
+        self.watched = watched
         (root / "bin" / "harness.py").write_bytes(HARNESS.read_bytes())
 
     def start(self, python: str = sys.executable, **environment: str) -> subprocess.Popen:
+        if self.watched:
+            self.watch()
         return subprocess.Popen(
             [python, "-u", str(self.root / "bin" / "harness.py"), str(self.root)],
             cwd=self.package,
@@ -73,6 +75,11 @@ class PodFolder:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+
+    def watch(self) -> None:
+        """As the container does that watches."""
+        (self.root / "run" / "watched.new").write_text(json.dumps({"seal": SEAL}))
+        (self.root / "run" / "watched.new").rename(self.root / "run" / "watched")
 
     def run(self, python: str = sys.executable, **environment: str) -> Ended:
         return self.wait(self.start(python, **environment))

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.training.pod_folder import HARNESS
+from tests.unit.training.pod_folder import HARNESS, SEAL
 
 
 def body(**methods):
@@ -411,6 +412,15 @@ def test_secrets_are_cut_out_of_what_is_printed(pod):
     assert folder.log() == ended.output == b"a [cut] b [cut]hunterx hun"
 
 
+@pytest.mark.parametrize(("told", "taken"), [("NothingSaved", "NothingSaved"), ("UploadFailed", "UserException")])
+def test_a_program_has_no_reasons_but_its_own(harness, tmp_path, told, taken):
+    """One that writes to our pipe does not pass for the cluster, whose failures are forgiven."""
+    said = harness.Said()
+    word = {"reason": told, "message": "m", "traceback": []}
+    said.feed(json.dumps(word).encode() + b"\n", harness.Phases(str(tmp_path / "phase.json")))
+    assert said.failure == dict(word, reason=taken)
+
+
 def test_half_a_secret_is_not_told_either(pod):
     """Messages are shortened when the secrets are out of them."""
     folder = pod(body(train="raise ValueError('x' * 508 + os.environ['TOKEN'])"))
@@ -476,13 +486,17 @@ def test_the_lock_is_held_until_the_outcome_is_written(pod):
 
 
 def test_no_program_starts_before_it_is_watched(pod):
-    """Until the container beside says that it has the lock's file open, nothing of the package runs."""
-    folder = pod(body(train="assert os.path.exists('../run/watched')"), watched=False)
+    """Until the container beside says that it has the lock's file open, nothing of the package runs.
+
+    By the seal that it gives for the outcome the program could pass for us: that is gone before.
+    """
+    folder = pod(body(train="assert os.listdir('../run').count('watched') == 0"), watched=False)
     process = folder.start()
     wait_for(folder.root / "run" / "phase.json")
     assert not (folder.package / "artifacts").exists()
-    (folder.root / "run" / "watched").touch()
+    folder.watch()
     assert folder.wait(process).verdict == ("Succeeded", "")
+    assert folder.read("outcome.json")["seal"] == SEAL
 
 
 def test_a_watch_that_never_comes_ends_the_run(pod):

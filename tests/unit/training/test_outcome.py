@@ -136,6 +136,7 @@ def test_a_success_has_no_reason():
     assert parse_outcome({"status": "Succeeded", "reason": "UserException"}).succeeded
     assert parse_outcome({}) == DIED
     assert parse_outcome({"status": "Failed", "reason": "Bad Word"}) == DIED
+    assert parse_outcome({"status": "Failed", "reason": "MyOwn"}).reason == "UserException"
     assert clean("a\x1b[31mb\tc\nd") == "a\ufffd[31mb\tc\nd"
 
 
