@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from modelberth.content.layout import MAX_OBJECT_BYTES, Layout, StoredObject
 from modelberth.transfer.errors import Damaged, HttpFailure, TransferError, Unreachable
-from modelberth.transfer.http import BLOCK, Http, failure
+from modelberth.transfer.http import BLOCK, Http, store_failure
 from modelberth.transfer.patience import Patience, Waits
 from modelberth.transfer.urls import UrlPages
 
@@ -111,7 +111,7 @@ class Fetcher:
         if response.status == 416:
             raise Damaged(self._name(wanted.object), "truncated", f"it ends before byte {wanted.start + done}")
         if response.status >= 300:  # a redirect too says nothing about the object: whatever stands in between sent it
-            raise failure(self._name(wanted.object), response)
+            raise store_failure(self._name(wanted.object), response)
         size = _total(response) if _range(stored, wanted, done) else response.length
         if size is None:
             raise TransferError(

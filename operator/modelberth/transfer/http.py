@@ -42,9 +42,18 @@ def describe(url: str) -> str:
 
 
 def failure(where: str, response: http.client.HTTPResponse) -> HttpFailure:
-    """The error for an answer of 300 or more; reads what is needed of its body."""
+    """The error for an answer of 300 or more, of the registry or the API server; reads what is needed of its body."""
     code, reason = _words(response.read(_ERROR_BODY))
     return HttpFailure(where, response.status, code=code, reason=reason, retry_after=retry_after(response))
+
+
+def store_failure(where: str, response: http.client.HTTPResponse) -> HttpFailure:
+    """The error for an answer of 300 or more to a signed request: the store's code, and no sentence of anybody.
+
+    Whatever answers, be it the store or a gateway before it, may repeat in its words what was signed.
+    """
+    code = _store_code(response.read(_ERROR_BODY))
+    return HttpFailure(where, response.status, code=code, retry_after=retry_after(response))
 
 
 def retry_after(response: http.client.HTTPResponse) -> float | None:
@@ -53,16 +62,18 @@ def retry_after(response: http.client.HTTPResponse) -> float | None:
     return float(text) if re.fullmatch(r"[0-9]{1,6}", text) else None
 
 
+def _store_code(body: bytes) -> str:
+    code = _XML_CODE.search(body.decode(errors="replace"))
+    return code[1] if code else ""
+
+
 def _words(body: bytes) -> tuple[str, str]:
-    """Code and sentence out of the registry's errors, a Kubernetes Status, or the store's XML (only its code: the
-    rest of it may repeat what was signed).
-    """
-    text = body.decode(errors="replace")
-    xml = _XML_CODE.search(text)
-    if xml:
-        return xml[1], ""
+    """Code and sentence out of the registry's errors or a Kubernetes Status; of a store's XML the code."""
+    code = _store_code(body)
+    if code:
+        return code, ""
     try:
-        answer = json.loads(text)
+        answer = json.loads(body.decode(errors="replace"))
     except ValueError:
         return "", ""
     if not isinstance(answer, dict):

@@ -15,7 +15,7 @@ from modelberth.content.layout import MAX_OBJECT_BYTES, Layout
 from modelberth.content.packs import is_small, plan_packs
 from modelberth.transfer.answers import Committed, Upload
 from modelberth.transfer.errors import HttpFailure, TransferError, Unreachable
-from modelberth.transfer.http import Body, Http, describe, failure
+from modelberth.transfer.http import Body, Http, describe, store_failure
 from modelberth.transfer.patience import Waits
 from modelberth.transfer.progress import Progress
 from modelberth.transfer.registry_client import RegistryClient
@@ -190,7 +190,7 @@ class _Sender:
     def _put_once(self, url: str, headers: dict[str, str], body: Body) -> None:
         with self._http.send("PUT", url, headers=headers, body=body) as response:
             if response.status >= 300:
-                raise failure(describe(url), response)
+                raise store_failure(describe(url), response)
             response.read()
 
 

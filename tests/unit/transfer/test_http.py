@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from modelberth.transfer.errors import HttpFailure, TransferError, Unreachable
-from modelberth.transfer.http import Http, describe
+from modelberth.transfer.http import Http, describe, store_failure
 
 QUERY = "X-Amz-Signature=secret"
 
@@ -72,12 +72,29 @@ def test_a_url_is_shown_without_its_query_and_user():
     ],
 )
 def test_an_error_has_the_other_sides_words_and_no_more(http, body, expected):
-    """The sentence and code of a JSON error, without a URL; of a store's XML the code alone, as the rest may repeat
-    what was signed. Who gives no sentence is named by the URL.
-    """
+    """The sentence and code of a JSON error, without a URL. Who gives no sentence is named by the URL."""
     with server(answer(body, "409 Conflict")) as (port, _), pytest.raises(HttpFailure) as caught:
         http.call("GET", f"http://127.0.0.1:{port}/x?{QUERY}")
     assert str(caught.value) == expected.replace("URL", f"http://127.0.0.1:{port}/x")
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"<Error><Code>AccessDenied</Code><StringToSign>secret</StringToSign></Error>", "it: HTTP 403 AccessDenied"),
+        (b'{"error": {"code": "secret", "message": "cannot reach /b/k?X-Amz-Signature=secret"}}', "it: HTTP 403"),
+        (b'{"reason": "secret", "detail": "no upstream for /b/k?X-Amz-Signature=secret"}', "it: HTTP 403"),
+        (b"<html>secret</html>", "it: HTTP 403"),
+    ],
+)
+def test_whoever_answers_for_the_store_gets_no_word_in(http, body, expected):
+    """Of the answer to a signed request only the store's code is taken: a gateway's sentence may repeat the request."""
+    with (
+        server(answer(body, "403 Forbidden")) as (port, _),
+        http.send("GET", f"http://127.0.0.1:{port}/x?{QUERY}") as response,
+    ):
+        failed = store_failure("it", response)
+    assert (str(failed), failed.reason) == (expected, "")
 
 
 @pytest.mark.parametrize(
