@@ -248,6 +248,8 @@ class TrainingRunStatus(ObjectStatus):
     """Why the run ended as it did, as one CamelCase word."""
     message: Message | None = None
     """Why the run ended as it did, as a sentence."""
+    missing_since: Time | None = None
+    """Since when inputs were seen to be missing or the pod to be refused; startDeadlineSeconds counts from here."""
     started_at: Time | None = None
     """When the inputs were fixed."""
     finished_at: Time | None = None

@@ -171,7 +171,8 @@ class TrainingTemplate(SpecModel):
     """How long the program may take, in seconds."""
     start_deadline_seconds: Annotated[int, Field(ge=1, le=604800, json_schema_extra={"format": "int32"})] = 600
     """How long inputs may be missing, an image may not be there or a quota may be full, in seconds, before the run
-    fails. Waiting for a node or for a queue has no end."""
+    fails; counted from when that was seen, or the pod had its node and its data. Waiting for a node, for a queue or for
+    another run has no end."""
     pod: Annotated[PodExtras, Field(json_schema_extra=only_in_code)] = PodExtras()
     """What else the pod is to have."""
     storage: ScratchStorage | None = None

@@ -21,7 +21,7 @@ from modelberth.domain.training.plan import (
 )
 from modelberth.domain.training.pod import Attempt, attempt_of, is_ours, pod_name, render
 from modelberth.domain.training.pod_state import PodState, Stage
-from modelberth.domain.training.start import cancelled, ended
+from modelberth.domain.training.start import MISSING_SINCE, cancelled, ended, missing_since
 from modelberth.domain.training.template import Settled
 from modelberth.domain.verdicts import Standing, Verdict, waiting
 
@@ -42,7 +42,7 @@ class Observed:
         settled: what is executed.
         operator_image: of our two containers.
         pod: what has the name of the attempt's pod, whoever made it.
-        record: how the attempt ended; asked for once its pod is over.
+        record: how the attempt ended; asked for once its pod is over, or another run takes its place.
         progress: what the pod told the registry last.
         strays: other pods of this run that still run.
         replaced_by: the run that takes this one's place.
@@ -81,8 +81,9 @@ def decide(seen: Observed, *, now: datetime) -> Plan:
 
     A recorded success goes before everything: its version may be there already, by one who was killed while making it.
     """
-    has_succeeded = seen.record is not None and seen.record.status == "Succeeded"
-    if seen.replaced_by is not None and not has_succeeded:
+    if seen.record is not None and seen.record.status == "Succeeded":
+        return _over(seen, now)
+    if seen.replaced_by is not None:
         return ended(cancelled(seen.replaced_by), delete=_running(seen.own_pod, *seen.strays))
     if seen.own_pod is None:
         return _without_pod(seen, now)
@@ -99,13 +100,12 @@ def decide(seen: Observed, *, now: datetime) -> Plan:
 def refused(seen: Observed, words: str, *, is_forbidden: bool, now: datetime) -> Plan:
     """What follows from the API server's refusal of the pod, in its words."""
     reason = reasons.QUOTA_EXCEEDED if is_forbidden and "exceeded quota" in words else reasons.POD_REFUSED
-    since = _waits_since(seen)
+    since = missing_since(seen.run, now)
     left = (since + timedelta(seconds=seen.settled.template.start_deadline_seconds) - now).total_seconds()
     if left <= 0:
         return _end(seen, Trouble(reason, words), now)
-    return Plan(
-        waiting(reason, words), {"phase": "Waiting"}, seen.strays, requeue_after=min(max(left, 1.0), LOOK_AGAIN)
-    )
+    changes = {"phase": "Waiting", MISSING_SINCE: timestamp(since)}
+    return Plan(waiting(reason, words), changes, seen.strays, requeue_after=min(max(left, 1.0), LOOK_AGAIN))
 
 
 def _without_pod(seen: Observed, now: datetime) -> Plan:
@@ -143,11 +143,11 @@ def _given_up(seen: Observed, pod: Object, state: PodState, now: datetime) -> Tr
         return pod_state.failure(pod)
     if state.trouble is not None and state.trouble.reason in _START_TROUBLES and _patience(seen, pod, now) <= 0:
         return state.trouble
-    killed = pod_state.program_killed(pod)
+    ended = pod_state.program_ended(pod)
     patience = timedelta(seconds=template.start_deadline_seconds)
-    # Where it was killed before the harness could say that it had begun, our reporter waits for that word for ever.
-    if killed is not None and now >= killed + patience and not _is_beyond_loading(seen.progress):
-        return pod_state.failure(pod)
+    # Where it ended before the harness could say that it had begun, our reporter waits for that word for ever.
+    if ended is not None and now >= ended + patience and not _has_begun(seen):
+        return pod_state.never_heard_of(pod)
     started = pod_state.program_started(pod)
     if template.active_deadline_seconds is not None and started is not None:
         end = started + timedelta(seconds=template.active_deadline_seconds) + _DEADLINE_GRACE
@@ -159,14 +159,17 @@ def _given_up(seen: Observed, pod: Object, state: PodState, now: datetime) -> Tr
     return None
 
 
-def _is_beyond_loading(progress: LoaderProgress | None) -> bool:
-    return progress is not None and progress.phase not in {"", RunPhase.WAITING, RunPhase.LOADING}
+def _has_begun(seen: Observed) -> bool:
+    """Whether the harness was ever heard of; the status remembers it where the registry has forgotten."""
+    told = [seen.progress.phase] if seen.progress is not None else []
+    known = [str(entry.get("name")) for entry in dig(seen.run, "status", "phases") or ()]
+    return any(phase not in {"", RunPhase.WAITING, RunPhase.LOADING} for phase in [*told, *known])
 
 
 def _patience(seen: Observed, pod: Object, now: datetime) -> float:
-    """Seconds that a pod has left to start in."""
-    created = next(timestamps(dig(pod, "metadata", "creationTimestamp")), now)
-    return (created + timedelta(seconds=seen.settled.template.start_deadline_seconds) - now).total_seconds()
+    """Seconds that a pod has left to start in. Nothing counts in which it could not have started."""
+    since = pod_state.could_start(pod) or now
+    return (since + timedelta(seconds=seen.settled.template.start_deadline_seconds) - now).total_seconds()
 
 
 def _failed(seen: Observed, trouble: Trouble, now: datetime) -> Plan:
@@ -183,6 +186,7 @@ def _failed(seen: Observed, trouble: Trouble, now: datetime) -> Plan:
         "imageID": None,
         "progress": None,
         "phases": None,
+        MISSING_SINCE: None,
     }
     delete = _running(seen.own_pod, *seen.strays)
     return Plan(_tried_again(trouble.reason, trouble.message), changes, delete, requeue_after=pause)

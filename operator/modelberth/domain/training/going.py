@@ -56,6 +56,7 @@ def decide(
     changes: dict[str, Any] = {
         "phase": phase.value,
         "pod": {"name": name_of(pod), "uid": uid_of(pod)},
+        "missingSince": None,
         **({"imageID": image} if (image := pod_state.image_id(pod)) else {}),
         **_progress(progress),
     }

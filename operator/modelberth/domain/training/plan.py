@@ -108,6 +108,7 @@ def final_status(run: Object, changes: Mapping[str, Any], result: Told, *, now: 
         "finishedAt": result.finished_at,
         "progress": None,
         "pod": None,
+        "missingSince": None,
     }
     status = {**(run.get("status") or {}), **changes, **said}
     verdict = Verdict(result.status, _ENDING_STANDING[result.status], result.reason, result.message)

@@ -85,10 +85,35 @@ def program_started(pod: Object) -> datetime | None:
     return next(timestamps(dig(_state(pod, names.TRAIN_CONTAINER), "running", "startedAt")), None)
 
 
-def program_killed(pod: Object) -> datetime | None:
-    """When the program's container was killed as a whole, if it was."""
-    ended = dig(_state(pod, names.TRAIN_CONTAINER), "terminated")
-    return next(timestamps(dig(ended, "finishedAt")), None) if int(dig(ended, "exitCode") or 0) >= _BY_SIGNAL else None
+def program_ended(pod: Object) -> datetime | None:
+    """When the program's container ended, if it has."""
+    return next(timestamps(dig(_state(pod, names.TRAIN_CONTAINER), "terminated", "finishedAt")), None)
+
+
+def never_heard_of(pod: Object) -> Trouble:
+    """Why a program's container ended of whose beginning nobody ever heard."""
+    ended = dig(_state(pod, names.TRAIN_CONTAINER), "terminated") or {}
+    code = int(ended.get("exitCode") or 0)
+    if code >= _BY_SIGNAL:
+        return failure(pod)
+    words = container_words(ended) or "it said nothing"
+    return Trouble(
+        reasons.CONTAINER_NOT_CREATED,
+        f"image: its python3 ended with status {code}, and nothing was heard of the program's beginning: {words}",
+    )
+
+
+def could_start(pod: Object) -> datetime | None:
+    """Since when the next container could have been started: before, a queue, a node or the data was missing."""
+    scheduled = condition(pod, "PodScheduled")
+    return max(
+        timestamps(
+            dig(pod, "metadata", "creationTimestamp"),
+            dig(scheduled, "lastTransitionTime") if dig(scheduled, "status") == "True" else None,
+            dig(_state(pod, names.PREPARE_CONTAINER), "terminated", "finishedAt"),
+        ),
+        default=None,
+    )
 
 
 def image_id(pod: Object | None) -> str:

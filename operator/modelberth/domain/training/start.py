@@ -19,6 +19,8 @@ from modelberth.domain.verdicts import Standing, Verdict, waiting
 
 LOOK_AGAIN: Final = 30.0
 """Seconds until inputs that are missing are looked for again, events or not."""
+MISSING_SINCE: Final = "missingSince"
+"""The status field that a start deadline counts from."""
 _DEFAULT_START_DEADLINE: Final = 600
 
 
@@ -62,8 +64,7 @@ def decide(observed: Observed, *, now: datetime) -> Pinned | Plan:
         return ended(cancelled(successor))
     holder = waits_for(observed.run, observed.pipeline, observed.siblings)
     if holder is not None:
-        message = f"the pipeline's concurrency is Forbid, and run {holder} is active: it starts when that one has ended"
-        return _wait(waiting("ConcurrencyForbidden", message))
+        return _wait(_held_by(holder, observed.pipeline))
     if observed.spec.pipeline is not None and observed.pipeline is None:
         missing = Unresolved(
             reasons.INPUT_NOT_FOUND, f"spec.pipeline: TrainingPipeline {observed.spec.pipeline} is not there: create it"
@@ -81,11 +82,26 @@ def decide(observed: Observed, *, now: datetime) -> Pinned | Plan:
 
 
 def waits_for(run: Object, pipeline: TrainingPipelineSpec | None, siblings: Iterable[Object]) -> str | None:
-    """The older active run that this one has to wait for, where the pipeline says Forbid."""
-    if pipeline is None or pipeline.concurrency is not Concurrency.FORBID:
+    """The active run that this one, which has not started, has to wait for.
+
+    With Forbid any that has started, or is older and will. With Replace one of the same second that has started: it
+    ends for this one, and once both had started nobody could tell any more which came first.
+    """
+    if pipeline is None or pipeline.concurrency is Concurrency.ALLOW:
         return None
-    older = (each for each in siblings if not has_ended(each) and not is_deleting(each) and _age(each) < _age(run))
-    return min((name_of(each) for each in older), default=None)
+    active = [each for each in siblings if not has_ended(each) and not is_deleting(each)]
+    if pipeline.concurrency is Concurrency.FORBID:
+        holders = [each for each in active if _has_started(each) or _is_newer(run, each)]
+    else:
+        holders = [each for each in active if _has_started(each) and _created(each) == _created(run)]
+    return min(map(name_of, holders), default=None)
+
+
+def _held_by(holder: str, pipeline: TrainingPipelineSpec | None) -> Verdict:
+    if pipeline is not None and pipeline.concurrency is Concurrency.FORBID:
+        message = f"the pipeline's concurrency is Forbid, and run {holder} is active: it starts when that one has ended"
+        return waiting("ConcurrencyForbidden", message)
+    return waiting("Replacing", f"it takes the place of run {holder}, and starts when that one has ended")
 
 
 def replaced_by(run: Object, pipeline: TrainingPipelineSpec | None, siblings: Iterable[Object]) -> str | None:
@@ -96,10 +112,10 @@ def replaced_by(run: Object, pipeline: TrainingPipelineSpec | None, siblings: It
         each
         for each in siblings
         if not is_deleting(each)
-        and _age(each) > _age(run)
+        and _is_newer(each, run)
         and (not has_ended(each) or dig(each, "status", "phase") == "Succeeded")
     ]
-    return max((_age(each) for each in newer), default=("", None))[1]
+    return max(((_created(each), name_of(each)) for each in newer), default=("", None))[1]
 
 
 def pinned_fields(observed: Observed, pinned: Pinned, *, now: datetime) -> dict[str, Any]:
@@ -121,6 +137,7 @@ def pinned_fields(observed: Observed, pinned: Pinned, *, now: datetime) -> dict[
         "key": pinned.key,
         "attempt": 0,
         "startedAt": timestamp(now),
+        MISSING_SINCE: None,
     }
     return fields | ({"pipeline": observed.spec.pipeline} if observed.spec.pipeline else {})
 
@@ -143,17 +160,40 @@ def ended(ending: Ending, changes: Mapping[str, Any] | None = None, delete: tupl
 
 def _unresolved(observed: Observed, template: TrainingTemplate | None, missing: Unresolved, now: datetime) -> Plan:
     deadline = template.start_deadline_seconds if template else _DEFAULT_START_DEADLINE
-    created = next(timestamps(dig(observed.run, "metadata", "creationTimestamp")), now)
-    left = (created + timedelta(seconds=deadline) - now).total_seconds()
+    since = missing_since(observed.run, now)
+    left = (since + timedelta(seconds=deadline) - now).total_seconds()
     if missing.is_final or left <= 0:
         return ended(Ending("Failed", missing.reason, missing.message))
-    return _wait(waiting(missing.reason, missing.message), min(left, LOOK_AGAIN))
+    return _wait(waiting(missing.reason, missing.message), min(left, LOOK_AGAIN), since=timestamp(since))
 
 
-def _wait(verdict: Verdict, requeue_after: float | None = None) -> Plan:
-    return Plan(verdict, {"phase": "Waiting"}, requeue_after=requeue_after)
+def missing_since(run: Object, now: datetime) -> datetime:
+    """Since when something has been missing without which the run cannot go on: as long as that has been observed."""
+    return next(timestamps(dig(run, "status", MISSING_SINCE)), now)
 
 
-def _age(run: Object) -> tuple[str, str]:
-    """Orders runs, the oldest first."""
-    return str(dig(run, "metadata", "creationTimestamp") or ""), name_of(run)
+def _wait(verdict: Verdict, requeue_after: float | None = None, *, since: str | None = None) -> Plan:
+    return Plan(verdict, {"phase": "Waiting", MISSING_SINCE: since}, requeue_after=requeue_after)
+
+
+def _is_newer(run: Object, other: Object) -> bool:
+    """Whether a run came after another one, as far as anybody can tell.
+
+    The API server counts in seconds. Of two runs of one second that has come first which was started first, and where
+    neither was, the names decide; one that has ended is no newcomer.
+    """
+    if _created(run) != _created(other):
+        return _created(run) > _created(other)
+    if has_ended(run):
+        return False
+    if _has_started(run) != _has_started(other):
+        return _has_started(other)
+    return name_of(run) > name_of(other)
+
+
+def _has_started(run: Object) -> bool:
+    return dig(run, "status", "inputs") is not None
+
+
+def _created(run: Object) -> str:
+    return str(dig(run, "metadata", "creationTimestamp") or "")

@@ -142,6 +142,24 @@ def test_a_queue_is_waited_for_without_end():
     assert (plan.verdict.reason, plan.ending) == ("Unschedulable", None)
 
 
+@pytest.mark.parametrize("held_by", ["node", "data"])
+def test_the_start_deadline_begins_once_the_pod_could_start(held_by):
+    """What a queue, a node or the loading took is not the image's fault: its first trouble has its whole time."""
+    run, its_pod = with_pod(phase="Pending", created=-9000)
+    status = its_pod["status"]
+    status["conditions"] = [{"type": "PodScheduled", "status": "True", "lastTransitionTime": at(-8000)}]
+    waits = {"waiting": {"reason": "ErrImagePull", "message": "503"}}
+    if held_by == "node":
+        status["conditions"][0]["lastTransitionTime"] = at(-5)
+        status["initContainerStatuses"][0]["state"] = waits
+    else:
+        status["initContainerStatuses"][0]["state"] = {"terminated": {"exitCode": 0, "finishedAt": at(-5)}}
+        status["containerStatuses"][0]["state"] = waits
+    plan = decide(run, pod=its_pod)
+    assert (plan.verdict.reason, plan.ending, plan.requeue_after) == ("ImagePullFailed", None, 30.0)
+    assert decide(run, pod=its_pod, now=later(595)).ending.reason == "ImagePullFailed"
+
+
 def test_a_deadline_that_the_supervisor_missed_is_held_here():
     """A program that runs long after its deadline is ended from outside."""
     run, its_pod = with_pod(prepare=DONE, train=RUNNING, report=RUNNING)
@@ -152,10 +170,11 @@ def test_a_deadline_that_the_supervisor_missed_is_held_here():
 
 def test_a_full_quota_is_waited_for_until_the_start_deadline():
     """The API server's words are told; after the deadline they are the reason."""
-    seen = observed(started(startedAt=at(0)))
+    seen = observed(started(startedAt=at(-9000)))
     words = 'pods "one-0" is forbidden: exceeded quota: small'
     plan = attempt.refused(seen, words, is_forbidden=True, now=NOW)
     assert (plan.verdict.reason, plan.verdict.message, plan.ending) == ("QuotaExceeded", words, None)
+    seen = observed(started(startedAt=at(-9000), **plan.changes))
     assert attempt.refused(seen, words, is_forbidden=True, now=later(600)).ending.reason == "QuotaExceeded"
     assert attempt.refused(seen, "spec is wrong", is_forbidden=False, now=NOW).verdict.reason == "PodRefused"
 
@@ -179,12 +198,15 @@ def test_a_newer_run_takes_the_place():
     assert "two" in plan.ending.message
 
 
-@pytest.mark.parametrize("gone", [True, False])
-def test_a_recorded_success_is_replaced_by_nobody(gone):
-    """Its version may be made already: an operator may have been killed right after that."""
+@pytest.mark.parametrize("state", ["gone", "ended", "ending"])
+def test_a_recorded_success_is_replaced_by_nobody(state):
+    """Its version may be made already, by an operator that was killed right after; its pod may need a moment to end."""
     run, its_pod = with_pod(phase="Succeeded", train=DONE, report=DONE)
+    if state == "ending":
+        its_pod = pod(run, prepare=DONE, train=DONE, report=RUNNING)
     record = told("Succeeded", "", output=OUTPUT)
-    assert decide(run, pod=None if gone else its_pod, record=record, replaced_by="two").ending.status == "Succeeded"
+    found = decide(run, pod=None if state == "gone" else its_pod, record=record, replaced_by="two")
+    assert found.ending.status == "Succeeded"
 
 
 def test_a_recorded_failure_gives_its_place_away():

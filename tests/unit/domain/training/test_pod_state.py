@@ -131,13 +131,29 @@ def test_the_statuses_are_the_harness_own():
 @pytest.mark.parametrize(
     ("phase", "is_over"), [(None, True), ("Loading", True), ("Training", False), ("Uploading", False)]
 )
-def test_a_program_that_was_killed_before_it_began_is_waited_for_in_bounds(phase, is_over):
-    """Where the registry heard of its start, our reporter sends what it left; else nothing will ever come."""
-    run, its_pod = with_pod(prepare=DONE, train=ended(137, "OOMKilled"), report=RUNNING)
+@pytest.mark.parametrize(
+    ("code", "reason"), [(137, "OOMKilled"), *((code, "Completed") for code in sorted(HARNESS_EXITS))]
+)
+def test_a_program_that_ended_before_it_began_is_waited_for_in_bounds(code, reason, phase, is_over):
+    """Where the registry heard of its start, our reporter sends what it left; else nothing will ever come: it was
+    killed, or the image's python3 ended by itself as the harness does.
+    """
+    run, its_pod = with_pod(prepare=DONE, train=ended(code, reason), report=RUNNING)
     its_pod["status"]["containerStatuses"][0]["state"]["terminated"]["finishedAt"] = at(-601)
     progress = None if phase is None else LoaderProgress(0, 0, 0.0, phase=phase)
     plan = decide(run, pod=its_pod, progress=progress)
-    assert (plan.ending.reason if plan.ending else None) == ("OutOfMemory" if is_over else None)
+    said = "OutOfMemory" if code == 137 else "ContainerNotCreated"
+    assert (plan.ending.reason if plan.ending else None) == (said if is_over else None)
+
+
+def test_a_program_whose_start_was_heard_of_is_sent_to_its_end():
+    """A long upload over a registry that has forgotten its progress: the status has not."""
+    run, its_pod = with_pod(prepare=DONE, train=ended(0), report=RUNNING)
+    its_pod["status"]["containerStatuses"][0]["state"]["terminated"]["finishedAt"] = at(-9000)
+    run["status"]["phases"] = [
+        {"name": name, "startedAt": at(-9999), "seconds": 1.0} for name in ("Loading", "Training")
+    ]
+    assert decide(run, pod=its_pod).ending is None
 
 
 @pytest.mark.parametrize("program", [RUNNING, {"waiting": {"reason": "ImagePullBackOff"}}])

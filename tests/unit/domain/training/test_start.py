@@ -10,7 +10,7 @@ from modelberth.domain.training import start
 from modelberth.domain.training.inputs import Data
 from modelberth.domain.training.plan import Plan
 from tests.unit.domain import builders as objects
-from tests.unit.domain.builders import NOW
+from tests.unit.domain.builders import NOW, at
 from tests.unit.domain.training.builders import later, pipeline_spec, run
 
 DATA = "sha256:" + "d" * 64
@@ -112,10 +112,26 @@ def test_an_alias_of_a_dataset_is_what_it_stands_for():
 def test_what_is_missing_is_waited_for_until_the_start_deadline(there, reason, says):
     """A run whose inputs are missing says which, and fails after its start deadline."""
     plan = decide(*there)
-    assert (plan.verdict.reason, plan.ending, plan.changes) == (reason, None, {"phase": "Waiting"})
+    assert (plan.verdict.reason, plan.ending, plan.changes) == (
+        reason,
+        None,
+        {"phase": "Waiting", "missingSince": at(0)},
+    )
     assert says in plan.verdict.message
-    late = decide(*there, now=later(600))
+    late = decide(*there, one=run(status=plan.changes), now=later(600))
     assert (late.ending.status, late.ending.reason) == ("Failed", reason)
+
+
+def test_a_start_deadline_counts_from_what_was_seen():
+    """Neither the operator's absence nor the wait for another run counts, nor does what is there again."""
+    old = run(created=-9000)
+    plan = decide(PRICE, PACKAGE, one=old)
+    assert (plan.ending, plan.changes["missingSince"]) == (None, at(0))
+    waits = run(created=-9000, status=plan.changes)
+    held = decide(PRICE, PACKAGE, one=waits, siblings=(run("two", created=-9999),), concurrency="Forbid")
+    assert (held.verdict.reason, held.changes["missingSince"]) == ("ConcurrencyForbidden", None)
+    found = decide(PRICE, PACKAGE, *HOUSING, one=waits, now=later(9000))
+    assert isinstance(found, start.Pinned)
 
 
 def test_a_package_of_a_sequence_fails_at_once():
@@ -149,6 +165,48 @@ def test_who_waits_for_whom(concurrency, created, outcome_of):
     assert said == outcome_of
 
 
+PINNED = {"phase": "Training", "inputs": {}}
+
+
+@pytest.mark.parametrize("created", [-60, -30])
+@pytest.mark.parametrize("name", ["a", "z"])
+def test_whoever_has_started_is_waited_for(name, created):
+    """Forbid: one of the same second, or one that a clock behind has stamped, goes on if it has started."""
+    there = run(name, status=PINNED, created=created)
+    found = decide(PRICE, PACKAGE, *HOUSING, siblings=(there,), concurrency="Forbid")
+    assert found.verdict.reason == "ConcurrencyForbidden"
+    assert name in found.verdict.message
+
+
+@pytest.mark.parametrize("names", [("a", "z"), ("z", "a")])
+def test_of_one_second_the_one_that_has_started_was_first(names):
+    """Replace: a newcomer whose name comes first is not ended for the older run, but takes its place."""
+    old, new = run(names[0], status=PINNED), run(names[1])
+    spec = pipeline_spec(concurrency="Replace")
+    assert start.replaced_by(old, spec, (new,)) == names[1]
+    assert start.replaced_by(new, spec, (old,)) is None
+    waits = decide(PRICE, PACKAGE, *HOUSING, one=new, siblings=(old,), concurrency="Replace")
+    assert (waits.verdict.reason, waits.ending) == ("Replacing", None)
+    ended = run(names[0], status={"phase": "Succeeded", "inputs": {}})
+    assert start.replaced_by(run(names[1], status=PINNED), spec, (ended,)) is None
+
+
+@pytest.mark.parametrize("concurrency", ["Forbid", "Replace"])
+@pytest.mark.parametrize("states", [({}, {}), ({}, PINNED), (PINNED, {}), (PINNED, PINNED)])
+def test_of_two_runs_one_gives_way(concurrency, states):
+    """Whatever their names and states, never both; and of two that have not started, one always does."""
+    one, two = (run(name, status=status) for name, status in zip("ab", states, strict=True))
+    spec = pipeline_spec(concurrency=concurrency)
+    rule = start.waits_for if concurrency == "Forbid" else start.replaced_by
+    give_way = [rule(one, spec, (two,)), rule(two, spec, (one,))]
+    has_started = [bool(status) for status in states]
+    if concurrency == "Forbid":  # is asked of those that have not started
+        give_way = [holder for holder, started in zip(give_way, has_started, strict=True) if not started]
+        assert sum(holder is not None for holder in give_way) == (not all(has_started))
+    else:
+        assert sum(successor is not None for successor in give_way) == 1
+
+
 @pytest.mark.parametrize(
     ("phase", "is_cancelled"), [("Training", True), ("Succeeded", True), ("Failed", False), ("Skipped", False)]
 )
@@ -167,7 +225,8 @@ def test_an_input_that_is_being_deleted_is_told(kind):
     plan = decide(PRICE, package, HOUSING[0], data)
     assert (plan.verdict.reason, plan.ending) == ("InputDeleted", None)
     assert "is being deleted: name another one" in plan.verdict.message
-    assert decide(PRICE, package, HOUSING[0], data, now=later(600)).ending.reason == "InputDeleted"
+    one = run(status=plan.changes)
+    assert decide(PRICE, package, HOUSING[0], data, one=one, now=later(600)).ending.reason == "InputDeleted"
 
 
 @pytest.mark.parametrize(
