@@ -24,6 +24,8 @@ from modelberth.lineage.nodes import (
 from modelberth.lineage.timeline import Span, Timeline, timeline, utc_second
 
 _EMPTY = Timeline((), ())
+_STEP = "Step"
+"""The trigger of what ran elsewhere: anybody who may push tells of it, under any name."""
 _NODE_BYTES = 1300
 _EDGE_BYTES = 550
 _NUMBER_BYTES = 130
@@ -108,9 +110,9 @@ class Index:
         return (self._nodes[run] for runs in self._runs_by_name.values() for run in runs)
 
     def runs_named(self, name: str) -> list[Node]:
-        """The recorded runs of a name, the last one to end first."""
+        """The recorded runs of a name: those that we observed, and then the steps; each the last one to end first."""
         found = [self._nodes[run] for run in self._runs_by_name.get(name, ())]
-        return sorted(found, key=lambda node: (node.at, node.id), reverse=True)
+        return sorted(found, key=lambda node: (node.trigger != _STEP, node.at, node.id), reverse=True)
 
     def makers(self, version: NodeId) -> list[NodeId]:
         """The runs that are on record as having made a version."""

@@ -11,7 +11,7 @@ from modelberth.registry.callers import RunCaller
 from modelberth.registry.parameters import REFUSALS, Namespace, RunPath
 from modelberth.registry.problems import Problem, forbidden
 from modelberth.registry.run_models import AttemptAnswer, AttemptReport, RunAnswer
-from modelberth.store.run_types import RunId, RunRecord
+from modelberth.store.run_types import STEP, RunId, RunRecord
 
 router = APIRouter(prefix="/v1/namespaces/{ns}/runs", tags=["runs"], responses=REFUSALS)
 
@@ -48,13 +48,16 @@ async def run_of_name(
     access: RunReader,
     uid: Annotated[str | None, Query(max_length=63, pattern=r"^[a-z0-9][a-z0-9-]*$")] = None,
 ) -> RunAnswer:
-    """What a finished run was; of several that had the name, the one with this uid, or the last that ended."""
+    """What a finished run was; of several that had the name, the one with this uid, or the last that ended.
+
+    Steps of the name stand behind TrainingRuns.
+    """
     found = [RunId(run, uid)] if uid is not None else await access.store.find_runs(access.space, run)
     records = [await access.store.run_record(access.space, run_id) for run_id in found]
     ended = [record for record in records if record is not None]
     if not ended:
         raise Problem(404, "RunNotFound", f"no run {run} has ended in this namespace; look at its TrainingRun")
-    return RunAnswer.of(max(ended, key=_end))
+    return RunAnswer.of(max(ended, key=_rank))
 
 
 def _caller(access: Access, number: int) -> RunCaller:
@@ -65,5 +68,6 @@ def _caller(access: Access, number: int) -> RunCaller:
     return caller
 
 
-def _end(record: RunRecord) -> tuple[str, str]:
-    return record.finished_at, record.run.uid
+def _rank(record: RunRecord) -> tuple[bool, str, str]:
+    """A TrainingRun stands before whatever somebody told of a step of its name; then the last that ended."""
+    return record.trigger != STEP, record.finished_at, record.run.uid

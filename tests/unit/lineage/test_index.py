@@ -174,6 +174,12 @@ class TestRecorded:
         assert len(list(index.runs())) == 2
         assert index.runs_named("nobody") == []
 
+    def test_a_step_of_a_runs_name(self):
+        """It hides no run, however late it was told of."""
+        step = RunFact("r", "step-1", trigger="Step", step=StepFact(), finished_at="2026-03-01")
+        index = index_of(RunFact("r", "u", trigger="Manual", finished_at="2026-02-01"), step)
+        assert [node.id.uid for node in index.runs_named("r")] == ["u", "step-1"]
+
 
 class TestSteps:
     def test_what_was_told_is_declared(self):

@@ -220,6 +220,14 @@ class TestFinishedRuns:
             phases = (await client.get(RUN)).json()["phases"]
         assert [phase["name"] for phase in phases] == ["Saving"]
 
+    async def test_a_step_of_the_name_hides_no_run(self, world):
+        """Anybody who may push tells of steps, under any name; a step is found by it where no run has it."""
+        await self.finish(world, "step-" + "a" * 32, "2026-03-01T12:00:00Z", trigger="Step")
+        async with world.client(**world.pod()) as client:
+            assert (await client.get(RUN)).json()["trigger"] == "Step"
+            await self.finish(world, "u1", trigger="Manual")
+            assert (await client.get(RUN)).json()["uid"] == "u1"
+
     async def test_one_that_has_not_ended(self, world):
         """There is nothing to tell yet."""
         async with world.client(**world.pod()) as client:
