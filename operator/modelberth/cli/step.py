@@ -123,7 +123,7 @@ def step(
     folders = {dataset(each): os.fspath(folder) for each, folder in outputs.items()}
     folders |= {artifact(each): os.fspath(folder) for each, folder in (models or {}).items()}
     with place.connect() as cluster:
-        keeper = _Keeper(cluster, place, namespace or cluster.namespace, name)
+        keeper = _Keeper(cluster, place, namespace or cluster.namespace, name, _family(folders))
         made = Step(name, tuple(keeper.resolve(inputs)))
         digest = key_of(made, key, told, folders)
         known = keeper.known(digest)
@@ -131,7 +131,7 @@ def step(
             made.is_done, made.versions = True, _versions_of(known)
             yield made
             return
-        report = _Report(made, digest, told, folders, instead_of=None if known is None else str(known["uid"]))
+        report = _Report(made, digest, told, instead_of=None if known is None else str(known["uid"]))
         try:
             yield made
         except BaseException as error:
@@ -161,17 +161,8 @@ def key_of(made: Step, key: str, parameters: Mapping[str, str], folders: Mapping
 class _Report:
     """What is told about one execution."""
 
-    def __init__(
-        self,
-        made: Step,
-        key: str,
-        parameters: Mapping[str, str],
-        outputs: Iterable[Collection],
-        *,
-        instead_of: str | None,
-    ) -> None:
+    def __init__(self, made: Step, key: str, parameters: Mapping[str, str], *, instead_of: str | None) -> None:
         self.step = made
-        self.family: CollectionFamily = min((output.family for output in outputs), default="datasets")
         self.uid = f"step-{secrets.token_hex(16)}"
         self._key = key
         self._parameters = parameters
@@ -199,15 +190,16 @@ class _Report:
 class _Keeper:
     """Reads and writes what is kept of steps, by the user's rights."""
 
-    def __init__(self, cluster: Cluster, place: Place, namespace: str, name: str) -> None:
+    def __init__(self, cluster: Cluster, place: Place, namespace: str, name: str, family: CollectionFamily) -> None:
         self._cluster = cluster
         self._place = place
         self._namespace = namespace
         self._name = name
+        self._family = family
 
     def resolve(self, inputs: Sequence[str]) -> Iterator[StepInput]:
         """What the addresses stand for now."""
-        with session_access(self._cluster, self._place, self._namespace, "Pull", family="datasets") as access:
+        with session_access(self._cluster, self._place, self._namespace, "Pull", family=self._family) as access:
             for text in inputs:
                 address = Address.parse(text)
                 found = access.client.resolve(address.whole)
@@ -216,7 +208,7 @@ class _Keeper:
 
     def known(self, key: str) -> Mapping[str, Any] | None:
         """The step that counts for a key; None if none has succeeded."""
-        with session_access(self._cluster, self._place, self._namespace, "Pull", family="datasets") as access:
+        with session_access(self._cluster, self._place, self._namespace, "Pull", family=self._family) as access:
             try:
                 return access.client.ask(f"steps/{key}")
             except HttpFailure as error:
@@ -263,8 +255,13 @@ class _Keeper:
             print(f"warning: the failed step {self._name} is not recorded: {refusal}", file=sys.stderr)
 
     def _tell(self, report: _Report, metrics: Mapping[str, float], **outcome: Any) -> None:
-        with session_access(self._cluster, self._place, self._namespace, "Push", family=report.family) as access:
+        with session_access(self._cluster, self._place, self._namespace, "Push", family=self._family) as access:
             access.client.tell("steps", report.body(metrics=metrics, **outcome))
+
+
+def _family(outputs: Iterable[Collection]) -> CollectionFamily:
+    """Whose sessions a step opens: of what comes out, so that who works with models only needs no right on data."""
+    return min((output.family for output in outputs), default="datasets")
 
 
 def _provenance(report: _Report, collection: Collection) -> dict[str, Any]:

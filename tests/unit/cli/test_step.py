@@ -124,11 +124,14 @@ def test_a_metric_that_cannot_be_told_is_named_before_anything_is_pushed(registr
 
 
 def test_it_is_told_by_a_session_for_what_comes_out(cluster, registry, housing, tmp_path):
-    """Whoever may push models only can tell of a step that makes one."""
+    """Whoever may read and push models only can ask and tell of a step that makes one."""
+    before = len(cluster.sessions_seen)
     with modelberth.step(["housing:v1"], {}, "fit@1", models={"price": tmp_path / "m"}):
         fill(tmp_path / "m", {"model.bin": b"m"})
-    last = cluster.sessions_seen[-1]["spec"]
-    assert (last["operation"], last.get("family", "models")) == ("Push", "models")
+    specs = [session["spec"] for session in cluster.sessions_seen[before:]]
+    assert [(spec["operation"], spec.get("family", "models")) for spec in specs] == [
+        ("Pull", "models"), ("Pull", "models"), ("Push", "models"), ("Push", "models"),
+    ]  # fmt: skip
 
 
 def test_an_input_that_is_not_there(housing, clean):
