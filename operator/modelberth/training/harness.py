@@ -16,6 +16,7 @@ The syntax is Python 3.6's: an image whose Python is too old is told so, instead
 
 import collections.abc
 import fcntl
+import functools
 import hashlib
 import importlib.util
 import inspect
@@ -30,7 +31,7 @@ import time
 import traceback
 from contextlib import suppress
 from datetime import datetime, timezone
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, AnyStr, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 MINIMUM = (3, 9)
 
@@ -464,8 +465,9 @@ class Log:
 
     def __init__(self, path: str, secrets: Sequence[str] = ()) -> None:
         self._path = path
-        self._secrets = [os.fsencode(secret) for secret in secrets if len(secret) >= SHORTEST_SECRET]
+        self._secrets = [os.fsencode(secret) for secret in secrets]
         self._held = b""  # what may be the beginning of a secret
+        self._cut = 0  # how many bytes of that lie in a secret that is cut out already
         self._segment = 0
         self._file = open(path, "wb", buffering=0)
         self._left = LOG_HEAD
@@ -474,16 +476,24 @@ class Log:
     def write(self, data: bytes) -> None:
         """Take some bytes. A full disk or a closed output is no reason to end a training."""
         data = self._held + data
-        for secret in self._secrets:
-            data = data.replace(secret, CUT.encode())
-        whole = len(data) - max((begun(secret, data) for secret in self._secrets), default=0)
-        self._held = data[whole:]
-        self._keep(data[:whole])
+        self._take(data, len(data) - max((begun(secret, data) for secret in self._secrets), default=0))
 
     def end(self) -> None:
         """Nothing more comes: what looked like the beginning of a secret was none."""
-        self._keep(self._held)
-        self._held = b""
+        self._take(self._held, len(self._held))
+
+    def _take(self, data: bytes, whole: int) -> None:
+        """Keep so many bytes without secrets, and hold back the rest."""
+        kept, at = [], 0
+        for start, end in spans(self._secrets, data, self._cut):
+            is_told = start == 0 and self._cut > 0
+            if start >= whole and not is_told:
+                break
+            kept += [data[at:start], b"" if is_told else CUT.encode()]
+            at = end
+        kept.append(data[at:whole])
+        self._held, self._cut = data[whole:], max(0, at - whole)
+        self._keep(b"".join(kept))
 
     def _keep(self, data: bytes) -> None:
         self._hand_on(data)
@@ -574,17 +584,47 @@ def oom_kills(counters: Tuple[str, ...] = OOM_COUNTERS) -> int:
     return 0
 
 
-def secrets_here() -> List[str]:
-    """The values that must not be told."""
-    return [os.environ.get(name, "") for name in os.environ.get(MASKED_NAMES, "").split(",") if name]
+@functools.lru_cache(maxsize=1)
+def secrets_here() -> Tuple[str, ...]:
+    """What must not be told, from the environment that this process began with."""
+    values = [os.environ.get(name, "") for name in os.environ.get(MASKED_NAMES, "").split(",") if name]
+    return tuple(form for value in values for form in forms_of(value))
 
 
-def without(secrets: List[str], text: str) -> str:
-    """The text without these values; very short ones stay, for they would cut everything."""
+def forms_of(value: str) -> List[str]:
+    """A secret as it is and as Python and JSON show it, whole and by lines; without what would cut everything."""
+    texts = [value] + [text for line in value.splitlines() for text in (line, line.strip())]
+    found: Set[str] = set()
+    for text in texts:
+        found |= {text, repr(text)[1:-1], ascii(text)[1:-1], json.dumps(text)[1:-1]}
+        found |= {repr("'\"" + text)[4:-1], json.dumps(text, ensure_ascii=False)[1:-1]}  # among quotes of both kinds
+    return sorted(form for form in found if len(form) >= SHORTEST_SECRET)
+
+
+def spans(secrets: Sequence[AnyStr], text: AnyStr, cut: int = 0) -> List[Tuple[int, int]]:
+    """From where to where secrets stand in a text, of which so much in front is one; those that overlap as one."""
+    found = [(0, cut)] if cut else []
     for secret in secrets:
-        if len(secret) >= SHORTEST_SECRET:
-            text = text.replace(secret, CUT)
-    return text
+        at = text.find(secret)
+        while at >= 0:
+            found.append((at, at + len(secret)))
+            at = text.find(secret, at + 1)
+    merged: List[Tuple[int, int]] = []
+    for start, end in sorted(found):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def without(secrets: Sequence[str], text: str) -> str:
+    """The text without these."""
+    kept, at = [], 0
+    for start, end in spans(secrets, text):
+        kept += [text[at:start], CUT]
+        at = end
+    return "".join([*kept, text[at:]])
 
 
 def begun(secret: bytes, data: bytes) -> int:
@@ -635,6 +675,7 @@ class Program:
         self._pid = os.getpid()
         self._step = ""
         self._failed = False
+        secrets_here()  # before the program may take them out of its environment
 
     def run(self) -> int:
         """Go through all steps; returns the exit status."""

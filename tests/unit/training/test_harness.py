@@ -1,6 +1,7 @@
 """The harness as the process that it is in a pod, over good packages and every bad one we could think of."""
 
 import ast
+import functools
 import importlib.util
 import json
 import os
@@ -13,6 +14,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.training.pod_folder import HARNESS, SEAL
 
@@ -421,6 +424,63 @@ def test_a_program_has_no_reasons_but_its_own(harness, tmp_path, told, taken):
     assert said.failure == dict(word, reason=taken)
 
 
+KEY = "-----BEGIN KEY-----\nMIIabcdef\\'\"é\n-----END KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "key",
+        "repr(key)",
+        'repr([key, "it\'s"])',
+        "ascii(key)",
+        "json.dumps({'key': key})",
+        "json.dumps(key, ensure_ascii=False)",
+        "key.splitlines()[1]",
+        "repr(key.splitlines())",
+        "'  '.join(key.split())",
+        "KeyError(key)",
+    ],
+)
+def test_secrets_are_cut_out_in_the_forms_that_python_shows(pod, shown):
+    """Whole and by lines: in what is printed, in messages and in tracebacks, also of a variable that is gone."""
+    train = f"import json; key = os.environ.pop('KEY'); text = str({shown}); print(text)\nraise ValueError(text)"
+    folder = pod(body(train=train))
+    ended = folder.run(KEY=KEY, MODELBERTH_SECRET_ENVIRONMENT="KEY", PYTHONIOENCODING="utf-8")
+    for told in (folder.log().decode(), ended.output.decode(), json.dumps(ended.outcome, ensure_ascii=False)):
+        assert "MIIabcdef" not in told
+        assert "[cut]" in told
+
+
+def test_of_secrets_that_begin_alike_the_longest_is_cut_out(pod):
+    """Whatever the order of their names, and though only the next bytes tell which one it is."""
+    train = "for part in (b'a hunter2', b'-prod-key-9f b hunter2', b'-x'):\n    os.write(1, part)\n    time.sleep(0.1)"
+    folder = pod(body(train=train + "\nraise ValueError('hunter2-prod-key-9f')"))
+    ended = folder.run(A="hunter2", B="hunter2-prod-key-9f", MODELBERTH_SECRET_ENVIRONMENT="A,B")
+    assert folder.log().startswith(b"a [cut] b [cut]-x")
+    assert b"prod" not in folder.log() + ended.output
+    assert ended.outcome["message"] == "ValueError: [cut] in train()"
+
+
+@given(
+    st.lists(st.text("ab\n", min_size=6, max_size=9), max_size=3), st.lists(st.text("ab\n", max_size=9), max_size=12)
+)
+def test_however_the_output_is_cut_into_pieces_the_same_is_kept(secrets, pieces):
+    """As if it had come at once; and what is held back is never longer than a secret."""
+    harness = module()
+    kept = []
+    log = harness.Log(os.devnull, secrets)
+    log._keep = kept.append
+    for piece in pieces:
+        log.write(piece.encode())
+        assert len(log._held) < max(map(len, secrets), default=1)
+    log.end()
+    log._file.close()
+    told = b"".join(kept).decode()
+    assert told == harness.without(secrets, "".join(pieces))
+    assert not any(secret in told for secret in secrets)
+
+
 def test_half_a_secret_is_not_told_either(pod):
     """Messages are shortened when the secrets are out of them."""
     folder = pod(body(train="raise ValueError('x' * 508 + os.environ['TOKEN'])"))
@@ -621,6 +681,12 @@ def test_a_python_that_is_too_old_is_told_so(pod, version):
 @pytest.fixture(scope="module")
 def harness():
     """The file as a module, for what no test can bring about in a process."""
+    return module()
+
+
+@functools.cache
+def module():
+    """Once for a property's many examples."""
     spec = importlib.util.spec_from_file_location("harness", HARNESS)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
