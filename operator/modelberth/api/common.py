@@ -16,7 +16,6 @@ from modelberth.api.conditions import MESSAGE_LIMIT
 LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 ALIAS_PATTERN: Final = r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$"
 SEQUENCE_PATTERN: Final = r"^v(0|[1-9][0-9]*)$"
-SEMANTIC_PATTERN: Final = r"^(0|[1-9][0-9]*)[.](0|[1-9][0-9]*)$"
 VERSION_PATTERN: Final = r"^(v(0|[1-9][0-9]*)|(0|[1-9][0-9]*)[.](0|[1-9][0-9]*))$"
 VERSION_NAME_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?-(v(0|[1-9][0-9]*)|(0|[1-9][0-9]*)[.](0|[1-9][0-9]*))$"
 DIGEST_PATTERN: Final = r"^sha256:[0-9a-f]{64}$"

@@ -9,10 +9,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from modelberth.cli.access import Access
 from modelberth.cli.pod import run_access
@@ -25,19 +24,23 @@ from modelberth.training.handshake import Handshake
 from modelberth.training.outcome import DIED, FORGED, MAX_MESSAGE, Outcome, Phase, clean, parse_outcome, parse_phases
 from modelberth.training.pod_folder import OUTCOME, PHASE, PodFolder
 from modelberth.transfer.errors import HttpFailure, SourceRefused, TransferError
+from modelberth.transfer.patience import Patience
 from modelberth.transfer.push import send
 from modelberth.transfer.scan import scan
 from modelberth.transfer.workers import default_workers
-
-T = TypeVar("T")
 
 UPLOADING = "Uploading"
 _POLL_SECONDS = 0.1
 _DEATH_SECONDS = 1.0
 """How long the processes of a container may outlive its first one, which held the lock."""
-_TRIES = 30
-_PAUSE_SECONDS = 4.0
-"""Two minutes for refusals that pass: a token that is just rotated, a status that is just written."""
+_REFUSALS = Patience(
+    first=4.0,
+    longest=4.0,
+    passes=lambda error: isinstance(error, HttpFailure) and error.status in (401, 403),
+)
+"""Two minutes for refusals that pass: a token that is just rotated, a status that is just written. Outages are waited
+for by the client itself, without end.
+"""
 
 
 def main(folder: PodFolder, hands: Handshake) -> int:
@@ -146,7 +149,7 @@ class _Reporter:
             seconds = round(time.monotonic() - clock, 3)
             uploading = Phase(UPLOADING, began.strftime("%Y-%m-%dT%H:%M:%SZ"), seconds, sent.size)
         report = self._report(replace(outcome, phases=(*ended, uploading)), sent)
-        _patiently(lambda: self._access.client.report_attempt(self._config.run, self._config.attempt, report))
+        _REFUSALS.run(lambda: self._access.client.report_attempt(self._config.run, self._config.attempt, report))
 
     def _send(self, outcome: Outcome) -> tuple[Outcome, _Sent]:
         """Send everything; the outcome is another one where what the program left cannot be a version."""
@@ -195,7 +198,7 @@ class _Reporter:
             self._progress.moved(sent)
             return scanned.tree.digest, sent
 
-        return _patiently(attempt)
+        return _REFUSALS.run(attempt)
 
     def _report(self, outcome: Outcome, sent: _Sent) -> dict[str, Any]:
         message = "; ".join(filter(None, [outcome.message, *self._outputs.left_out[:3]]))
@@ -214,25 +217,6 @@ class _Reporter:
             "logTail": self._outputs.log_tail(),
         }
         return shortened(report)
-
-
-def _patiently(attempt: Callable[[], T]) -> T:
-    """Try what is refused now and may be taken in a minute; the client itself waits for outages without end.
-
-    Raises:
-        TransferError: it is refused for good.
-    """
-    for left in range(_TRIES, -1, -1):
-        try:
-            return attempt()
-        except SourceRefused:
-            raise
-        except TransferError as error:
-            is_passing = isinstance(error, HttpFailure) and error.status in (401, 403)
-            if not left or not is_passing:
-                raise
-            time.sleep(_PAUSE_SECONDS)
-    raise AssertionError
 
 
 def _end(*_: object) -> NoReturn:

@@ -31,6 +31,7 @@ class Patience:
         seconds: give up when failures have followed each other for this long without any success in between.
         first: the first pause in seconds; each further one doubles, up to `longest`, with jitter.
         notice: is told the error when trying has gone on for some seconds, once for each time that it begins.
+        passes: which failures are worth trying again.
         sleep: for tests.
     """
 
@@ -38,6 +39,7 @@ class Patience:
     first: float = 0.2
     longest: float = 10.0
     notice: Callable[[TransferError], None] = lambda _: None
+    passes: Callable[[TransferError], bool] = is_passing
     sleep: Callable[[float], None] = time.sleep
 
     def run(self, attempt: Callable[[], T]) -> T:
@@ -69,7 +71,7 @@ class Waits:
         Raises:
             TransferError: `error` itself, when it is no passing one or patience is at its end.
         """
-        if not is_passing(error) or self._waited >= self._patience.seconds:
+        if not self._patience.passes(error) or self._waited >= self._patience.seconds:
             raise error
         if self._waited >= _TELL_AFTER and not self._has_told:
             self._has_told = True

@@ -8,11 +8,12 @@ import sys
 import textwrap
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from modelberth.cli import pod
+from modelberth.cli import pod, run_reporter
 from modelberth.cli.main import main
 from modelberth.content.layout import Layout
 from modelberth.content.tree import Tree
@@ -34,7 +35,8 @@ def report(registry, tmp_path, monkeypatch):
     """Run the harness over a package and the report after it: gives the report and what the registry holds."""
     (tmp_path / "token").write_text(TOKEN)
     monkeypatch.setattr(pod, "TOKEN_FILE", str(tmp_path / "token"))
-    monkeypatch.setattr("modelberth.cli.run_reporter._PAUSE_SECONDS", 0.01)
+    quickly = replace(run_reporter._REFUSALS, seconds=0.3, first=0.01, longest=0.01)
+    monkeypatch.setattr(run_reporter, "_REFUSALS", quickly)
     monkeypatch.setattr("modelberth.training.handshake.new_seal", lambda: SEAL)
     monkeypatch.setenv("MODELBERTH_REGISTRY_URL", registry.url)
     monkeypatch.setenv("MODELBERTH_NAMESPACE", "team")

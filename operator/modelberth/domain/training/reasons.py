@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Final
 
-USER_EXCEPTION: Final = "UserException"
 OUT_OF_MEMORY: Final = "OutOfMemory"
 STORAGE_EXCEEDED: Final = "StorageExceeded"
 KILLED: Final = "Killed"
