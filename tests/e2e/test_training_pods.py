@@ -44,6 +44,18 @@ class Main:
 """
 EXITS = "import os\n\nclass Main:\n    def train(self, data_directory):\n        os._exit(0)\n\n    def save(self):\n        pass\n"
 HOMELESS = EXITS.replace("import os", "import os, shutil").replace("os._exit(0)", "shutil.rmtree(os.getcwd()); 1 / 0")
+TELLS = """
+import json, os
+
+class Main:
+    def train(self, data_directory):
+        key = os.environ["KEY"]
+        print(key, repr(key), json.dumps({"key": key}), key.splitlines()[1], "and nothing else", flush=True)
+        raise KeyError(key)
+
+    def save(self):
+        pass
+"""
 ENDS = {
     "answers-as-3-8": (LEARNS, {"image": PYTHONS, "environment": {"ANSWERS_AS": "3.8"}}, "PythonTooOld", TOO_OLD),
     "answers-as-2-7": (LEARNS, {"image": PYTHONS, "environment": {"ANSWERS_AS": "2.7"}}, "PythonTooOld", TOO_OLD),
@@ -96,3 +108,34 @@ def test_children_that_a_program_leaves_behind_hold_up_no_version(
     assert done.returncode == 0, done.stderr
     with (tmp_path / "run" / "log.txt").open("rb") as log:
         assert log.read(13) == b"\xff\xfe still here"[:13]
+
+
+def test_the_value_of_a_secret_is_told_nowhere(release: Cluster, namespace: str, tmp_path: Path) -> None:
+    """A program that prints it in every way and raises with it: neither log, record, status, event nor pod has it."""
+    hidden = secrets.token_hex(8)
+    value = f"-----BEGIN KEY-----\nMII{hidden}'\"\\\n-----END KEY-----\n"
+    source = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "tracking"}, "stringData": {"key": value}}
+    push_words(release, namespace, tmp_path, "one two three")
+    package = push_package(release, namespace, tmp_path, "tells", TELLS)
+    named = {"KEY": {"name": "tracking", "key": "key"}}
+    run = training_run("tells", template=template(package, secretEnvironment=named, backoffLimit=0))
+    release.apply(namespace, source, run)
+    status = wait_ended(release, namespace, "tells")
+    assert complete(status)["reason"] == "UserException", status
+    told = [
+        release.kubectl("logs", "tells-0", f"--namespace={namespace}", "--all-containers"),
+        release.kubectl("get", "trainingruns,pods,events", f"--namespace={namespace}", "--output=yaml"),
+        described(release, namespace, "run", "describe", "tells"),
+        described(release, namespace, "why", "tells"),
+    ]
+    described(release, namespace, "run", "get", "tells", str(tmp_path / "run"))
+    told += [path.read_text() for path in (tmp_path / "run").rglob("*") if path.is_file()]
+    assert sum("[cut]" in text and "and nothing else" in text for text in told) >= 2
+    assert not [text for text in told if hidden in text]
+
+
+def described(release: Cluster, namespace: str, *words: str) -> str:
+    """What a command says."""
+    done = release.modelberth(*words, "--namespace", namespace)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
