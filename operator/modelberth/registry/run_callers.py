@@ -4,6 +4,8 @@ Who may make pods in a namespace may put any label on them; the operator alone w
 a run's where the uid that its token is bound to stands in `status.pod.uid`, and as nothing else before.
 """
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from modelberth.domain.objects import dig
@@ -26,12 +28,13 @@ class RunPods:
 
     Args:
         kube: the API server.
-        refusals: how many pods of a namespace may be asked about in vain.
+        monotonic: seconds since some point.
     """
 
-    def __init__(self, kube: KubeApi, *, refusals: RateLimit | None = None) -> None:
+    def __init__(self, kube: KubeApi, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._kube = kube
-        self._refusals = refusals or RateLimit(per_second=5, burst=100)
+        # Each pod that is asked about in vain costs the API server a read.
+        self._refusals = RateLimit(per_second=5, burst=100, monotonic=monotonic)
         self._known: AgingCache[tuple[str, str, str], RunCaller] = AgingCache(
             seconds=POSITIVE_SECONDS, weight=_REMEMBERED
         )

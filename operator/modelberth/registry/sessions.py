@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -30,13 +31,16 @@ class Sessions:
     Args:
         kube: the API server.
         now: the wall time in UTC.
-        refusals: how many wrong sessions a namespace may be asked for; each costs the API server a read.
+        monotonic: seconds since some point.
     """
 
-    def __init__(self, kube: KubeApi, *, now: Callable[[], datetime], refusals: RateLimit | None = None) -> None:
+    def __init__(
+        self, kube: KubeApi, *, now: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._kube = kube
         self._now = now
-        self._refusals = refusals or RateLimit(per_second=5, burst=50)
+        # Each wrong session that is asked for costs the API server a read.
+        self._refusals = RateLimit(per_second=5, burst=50, monotonic=monotonic)
         self._known: AgingCache[tuple[str, str, bytes], SessionCaller] = AgingCache(
             seconds=POSITIVE_SECONDS, weight=_REMEMBERED
         )

@@ -121,8 +121,8 @@ class World:
         self.store = ContentStore(bucket, "cluster")
         self.services = Services(
             pods=Pods(self.kube, TokenVerifier(self.issuer), monotonic=lambda: self.elapsed),
-            sessions=Sessions(self.kube, now=lambda: self.now),
-            runs=RunPods(self.kube),
+            sessions=Sessions(self.kube, now=lambda: self.now, monotonic=lambda: self.elapsed),
+            runs=RunPods(self.kube, monotonic=lambda: self.elapsed),
             endpoints=Endpoints(Endpoint("http://inside:9000"), Endpoint("https://outside.example")),
             metrics=RegistryMetrics(),
             backend=Backend(
