@@ -2,7 +2,7 @@
 
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -48,11 +48,25 @@ def release(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Clust
     return cluster
 
 
+@pytest.fixture(scope="session")
+def leave(release: Cluster) -> Iterator[Callable[[str], None]]:
+    """Deletes a namespace; at the end of the tier all of them must be gone. None is waited for in between."""
+    left: list[str] = []
+
+    def delete(name: str) -> None:
+        release.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
+        left.append(f"namespace/{name}")
+
+    yield delete
+    for namespace in left:
+        release.kubectl("wait", "--for=delete", namespace, "--timeout=120s")
+
+
 @pytest.fixture
-def namespace(release: Cluster) -> Iterator[str]:
-    """An empty restricted namespace that has the pods' programs; its deletion must not hang."""
+def namespace(release: Cluster, leave: Callable[[str], None]) -> Iterator[str]:
+    """An empty restricted namespace that has the pods' programs."""
     name = f"team-{secrets.token_hex(3)}"
     restricted_namespace(release, name)
     release.apply(name, pod_programs())
     yield name
-    release.kubectl("delete", "namespace", name, "--timeout=120s")
+    leave(name)

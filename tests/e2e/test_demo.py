@@ -1,6 +1,7 @@
 """The demo as `make demo` runs it, on this tier's cluster: trained models, MLServer, a move under load, a forgery."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from demo.progress import Progress
 from tests.e2e.support import Cluster
 
 
-def test_the_demo_keeps_its_promises(release: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_demo_keeps_its_promises(
+    release: Cluster, leave: Callable[[str], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The better model answers after the move, no request fails, and the tampered version is refused by name."""
     cluster = demo_cluster.Cluster(
         name=release.name, kubeconfig=release.kubeconfig, kind=release.kind, bin=release.bin, state=tmp_path
@@ -19,7 +22,7 @@ def test_the_demo_keeps_its_promises(release: Cluster, tmp_path: Path, capsys: p
     try:
         demo.show(cluster, Progress())
     finally:
-        release.kubectl("delete", "namespace", demo.NAMESPACE, "--ignore-not-found", "--timeout=120s")
+        leave(demo.NAMESPACE)
     said = capsys.readouterr().out
     assert re.findall(r"requests on fresh connections: \d+ sent, (\d+) failed", said) == ["0", "0"], said
     (before, after) = re.findall(r"([\d.]+)% by handwriting-v\d", said)

@@ -1,6 +1,7 @@
 """The demo of training as `make demo-training` runs it, on this tier's cluster."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.e2e.support import Cluster
 
 
 def test_the_training_demo_keeps_its_promises(
-    release: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    release: Cluster, leave: Callable[[str], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """New data trains the better version by itself, no request fails at the move, and each question is answered."""
     cluster = demo_cluster.Cluster(
@@ -23,7 +24,7 @@ def test_the_training_demo_keeps_its_promises(
         runs = release.list(story.NAMESPACE, "trainingruns")
         versions = {version["metadata"]["name"] for version in release.list(story.NAMESPACE, "modelversions")}
     finally:
-        release.kubectl("delete", "namespace", story.NAMESPACE, "--ignore-not-found", "--timeout=120s")
+        leave(story.NAMESPACE)
     said = capsys.readouterr().out
     phases = sorted(run["status"]["phase"] for run in runs)
     assert phases == ["Failed", "Skipped", "Succeeded", "Succeeded", "Succeeded"], said

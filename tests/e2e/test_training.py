@@ -4,7 +4,7 @@ import os
 import re
 import secrets
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -70,7 +70,7 @@ FAILURES = {
 
 
 @pytest.fixture(scope="module")
-def failing(release: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def failing(release: Cluster, leave: Callable[[str], None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A namespace in which one run of each kind of failure was started."""
     name = f"failing-{secrets.token_hex(3)}"
     folder = tmp_path_factory.mktemp("failing")
@@ -80,7 +80,7 @@ def failing(release: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
         package = push_package(release, name, folder, run, train)
         release.apply(name, training_run(run, template=template(package, **more)))
     yield name
-    release.kubectl("delete", "namespace", name, "--timeout=120s")
+    leave(name)
 
 
 @pytest.mark.parametrize("run", FAILURES)
