@@ -93,6 +93,8 @@ class LineageReader:
                 add()
             except (Tampered, NotFound, FormatError, ValueError) as error:
                 if key not in self._broken:
+                    if not has_room():
+                        raise NoRoom from None
                     log.warning("a record is left out of the lineage", extra={"why": str(error)})
                 self._broken[key] = str(error)
             else:

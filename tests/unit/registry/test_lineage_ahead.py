@@ -108,6 +108,18 @@ async def test_a_space_that_does_not_fit_by_itself_is_refused(store, space, cloc
     assert len((await indexes.of(other)).index) == 3
 
 
+async def test_records_that_cannot_be_read_take_room_as_well(store, space, clock, s3):
+    """Each is kept in mind with what is wrong with it."""
+    await failures(store, space, 9)
+    for path in [path for path in s3.objects if path.endswith("/result")]:
+        s3.objects[path].body = b"{}"
+    indexes = LineageIndexes(store, memory=5000, now=clock.now, monotonic=clock)
+    await indexes.read_ahead(each(space))
+    assert (indexes.weight, indexes._kept[space.id].is_whole) == (3000, False)
+    with pytest.raises(Problem, match="LineageTooLarge"):
+        await indexes.of(space)
+
+
 async def test_a_space_that_grows_too_large_is_refused(store, space, clock):
     """What is new does not fit: an old answer for ever would be a wrong one."""
     indexes = LineageIndexes(store, memory=3 * RUN, now=clock.now, monotonic=clock)
