@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from modelberth.domain.rollouts import PhaseProgress
-from modelberth.domain.training.plan import phases_shown
+from modelberth.domain.training.plan import Told, final_status, phases_shown
 from modelberth.registry.run_models import AttemptReport
 from modelberth.training.config import RunConfig
 from modelberth.training.outcome import DIED, Phase, clean, clean_lines, parse_outcome, parse_phases
 from modelberth.training.pod_folder import PodFolder
 from tests.simulation import crd_schema
+from tests.unit.domain.builders import NOW
+from tests.unit.domain.training.builders import started
 
 texts = st.text(st.characters(codec=None), max_size=20)
 anything = st.recursive(
@@ -103,12 +105,32 @@ def test_whatever_phases_are_told_a_status_can_hold_them(value):
     assert [*crd_schema.faults(status_schema(), shown)] == []
 
 
-@functools.cache
+@given(documents)
+def test_however_a_program_ends_its_runs_status_can_say_so(document):
+    """A status that the API server refuses would be written again for ever."""
+    outcome = parse_outcome(document)
+    told = Told(
+        "Succeeded" if outcome.succeeded else "Failed",
+        outcome.reason or "Succeeded",
+        outcome.message,
+        metrics=outcome.metrics,
+        phases=tuple(PhaseProgress(**asdict(phase)) for phase in outcome.phases),
+        finished_at=NOON,
+    )
+    status = final_status(started(), {}, told, now=NOW)
+    assert [*crd_schema.faults(run_schema()["properties"]["status"], status)] == []
+
+
 def status_schema():
     """Of `status.phases`."""
+    return run_schema()["properties"]["status"]["properties"]["phases"]
+
+
+@functools.cache
+def run_schema():
+    """Of the TrainingRun."""
     crd = yaml.safe_load((Path(__file__).parents[3] / "crds" / "trainingruns.yaml").read_text())
-    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    return schema["properties"]["status"]["properties"]["phases"]
+    return crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 
 
 @pytest.mark.parametrize("began", NO_MOMENTS)
