@@ -598,7 +598,7 @@ def forms_of(value: str) -> List[str]:
     for text in texts:
         found |= {text, repr(text)[1:-1], ascii(text)[1:-1], json.dumps(text)[1:-1]}
         found |= {repr("'\"" + text)[4:-1], json.dumps(text, ensure_ascii=False)[1:-1]}  # among quotes of both kinds
-    return sorted(form for form in found if len(form) >= SHORTEST_SECRET)
+    return sorted(form for form in found if len(form.strip()) >= SHORTEST_SECRET)
 
 
 def spans(secrets: Sequence[AnyStr], text: AnyStr, cut: int = 0) -> List[Tuple[int, int]]:

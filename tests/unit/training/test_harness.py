@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelberth.training import HARNESS_REASONS
 from tests.unit.training.pod_folder import HARNESS, SEAL
 
 
@@ -422,6 +423,7 @@ def test_a_program_has_no_reasons_but_its_own(harness, tmp_path, told, taken):
     word = {"reason": told, "message": "m", "traceback": []}
     said.feed(json.dumps(word).encode() + b"\n", harness.Phases(str(tmp_path / "phase.json")))
     assert said.failure == dict(word, reason=taken)
+    assert HARNESS_REASONS.issuperset(harness.PROGRAM_REASONS)
 
 
 KEY = "-----BEGIN KEY-----\nMIIabcdef\\'\"é\n-----END KEY-----\n"
@@ -450,6 +452,14 @@ def test_secrets_are_cut_out_in_the_forms_that_python_shows(pod, shown):
     for told in (folder.log().decode(), ended.output.decode(), json.dumps(ended.outcome, ensure_ascii=False)):
         assert "MIIabcdef" not in told
         assert "[cut]" in told
+
+
+def test_what_is_short_or_blank_is_no_secret(harness):
+    """It would cut everything: neither a short line of a value, nor one of blanks."""
+    assert harness.forms_of("five5") == []
+    assert set(harness.forms_of("hunter22\n        \nabc")) == {"hunter22", "hunter22\n        \nabc"} | {
+        "hunter22\\n        \\nabc"
+    }
 
 
 def test_of_secrets_that_begin_alike_the_longest_is_cut_out(pod):
