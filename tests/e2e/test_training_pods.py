@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -67,7 +67,7 @@ ENDS = {
 
 
 @pytest.fixture(scope="module")
-def unruly(release: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def unruly(release: Cluster, leave: Callable[[str], None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A namespace in which one run of each kind was started."""
     name = f"unruly-{secrets.token_hex(3)}"
     folder = tmp_path_factory.mktemp("unruly")
@@ -80,7 +80,7 @@ def unruly(release: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         package = push_package(release, name, folder, run, train)
         release.apply(name, training_run(run, template=template(package, **more)))
     yield name
-    release.kubectl("delete", "namespace", name, "--timeout=120s")
+    leave(name)
 
 
 @pytest.mark.parametrize("run", ENDS)
