@@ -123,6 +123,42 @@ def test_what_is_deleted_under_a_run_does_not_end_it(world: TrainingRun, deleted
     calm(world)
 
 
+def test_a_leader_that_is_behind_ends_nothing(world: TrainingRun) -> None:
+    """Its attempt is given up by another one, and reports after that: the run goes on with the next attempt."""
+    start(world)
+    world.take(("boot", "loader:1"))
+    settle(world)
+    old, new = (process.name for process in world.world.processes)
+    (pod,) = training_pods(world.world)
+    world.take(("train", pod["metadata"]["name"], Fate.LOST.value))
+    settle_one(world, new)
+    assert status(world, TRAINING_RUNS, RUN)["attempt"] == 1
+    world.take(("late", RUN, "0"))
+    world.take(("deliver", old, "pods"))
+    for _ in range(20):
+        for call in list(world.world.process(old).calls):
+            world.take(("answer", old, call.label, "ok"))
+    assert minors(world) == ["1.0"]
+    world.take(("time", "30.0"))
+    settle(world)
+    fate(world, Fate.SUCCEED)
+    assert minors(world) == ["1.0", "1.1"]
+    assert len(status(world, TRAINING_RUNS, RUN)["attempts"]) == 1
+    calm(world)
+
+
+def settle_one(world: TrainingRun, name: str) -> None:
+    """Let one of several operators work, while the others hear of nothing."""
+    process = world.world.process(name)
+    assert process is not None
+    for _ in range(40):
+        for resource in process.backlog():
+            world.take(("deliver", name, resource.plural))
+        for call in list(process.calls):
+            world.take(("answer", name, call.label, "ok"))
+        world.take(("time", "0.1"))
+
+
 def test_a_run_without_its_artifact_keeps_its_version(world: TrainingRun) -> None:
     """Also the collection may be gone: the version is on record, says what it waits for, and is whole when that is back."""
     start(world)

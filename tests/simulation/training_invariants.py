@@ -10,6 +10,7 @@ from modelberth.store.run_types import RunId, RunRecord
 from tests.simulation.apiserver import Write
 from tests.simulation.invariants import Broken
 from tests.simulation.policies import OPERATOR
+from tests.simulation.training_concurrency import Siblings
 from tests.simulation.training_pods import has_ended
 from tests.simulation.training_users import BY_DATA
 from tests.simulation.world import NAMESPACE, World
@@ -42,6 +43,7 @@ class TrainingInvariants:
         self._ends: dict[str, tuple[Any, ...]] = {}
         self._runs: dict[tuple[str, RunId], RunRecord] = {}
         self.operator_writes = 0
+        self._siblings = Siblings(world)
         world.watchers.append(self._on_write)
 
     def check(self) -> None:
@@ -137,6 +139,7 @@ class TrainingInvariants:
         is_operator = write.user.startswith(OPERATOR)
         self.operator_writes += is_operator
         try:
+            self._siblings.check(write)
             if is_operator:
                 self._check_made(write)
             if write.change.resource == TRAINING_RUNS:

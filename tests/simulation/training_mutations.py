@@ -14,7 +14,7 @@ from modelberth.reconcile import training_finish, training_run
 from modelberth.reconcile.training_finish import Final, Finisher
 from modelberth.store.run_types import RunRecord
 from modelberth.store.types import NewVersion, Reservation, Space, VersionRecord
-from tests.simulation import run_bucket, training_invariants
+from tests.simulation import run_bucket, training_concurrency, training_invariants
 from tests.simulation.mutations import Mutation
 
 Patch = pytest.MonkeyPatch
@@ -146,6 +146,25 @@ def _blames_for_drains(patch: Patch) -> None:
     patch.setattr(pod_state, "cause", lambda pod, told: told)
 
 
+def _waits_for_older_ones_only(patch: Patch) -> None:
+    """With Forbid a run that has started is not waited for if its name comes later."""
+    proper = start.waits_for
+
+    def waits_for(run: Any, pipeline: Any, siblings: Any) -> str | None:
+        return proper(run, pipeline, [each for each in siblings if _age(each) < _age(run)])
+
+    patch.setattr(start, "waits_for", waits_for)
+
+
+def _takes_names_for_age(patch: Patch) -> None:
+    """Of two runs of one second the one whose name comes later counts as the newer one."""
+    patch.setattr(start, "_is_newer", lambda run, other: _age(run) > _age(other))
+
+
+def _age(run: Any) -> tuple[str, str]:
+    return run["metadata"]["creationTimestamp"], run["metadata"]["name"]
+
+
 def _hides_users(patch: Patch) -> None:
     """Versions never hear who names them."""
     patch.setattr(version_users, "used_by", lambda *_: [])
@@ -163,6 +182,8 @@ _CASES: tuple[tuple[str, str, Callable[[Patch], None]], ...] = (
     ("a foreign pod that is trusted", training_invariants.ENDS, _trusts_names),
     ("data that is overlooked", training_invariants.FOLLOWS, _overlooks_data),
     ("a drain that the program is blamed for", training_invariants.NO_BLAME, _blames_for_drains),
+    ("a run that is not waited for", training_concurrency.ONE_ACTIVE, _waits_for_older_ones_only),
+    ("names that count as age", training_concurrency.NEWEST_STAYS, _takes_names_for_age),
     ("users that a version does not show", training_invariants.USED, _hides_users),
 )
 MUTATIONS = tuple(Mutation(name, invariant, make) for name, invariant, make in _CASES)

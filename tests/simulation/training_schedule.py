@@ -10,7 +10,7 @@ from tests.simulation import schedule
 from tests.simulation.invariants import Broken
 from tests.simulation.schedule import Temper
 from tests.simulation.training_invariants import ENDS, TrainingInvariants
-from tests.simulation.training_pods import Fate, has_ended, step, training_pods
+from tests.simulation.training_pods import Fate, has_ended, late, silent_attempts, step, training_pods
 from tests.simulation.training_users import Trainers, opening, propose
 from tests.simulation.world import NAMESPACE, Action, World
 
@@ -22,7 +22,7 @@ _CALM_ROUNDS = 3_000
 _OPENING_ROUNDS = 25
 """Until package and data are Ready."""
 _BORROWED = ("answer", "deliver", "again", "compact", "crash", "boot", "collect", "store", "lost deletion")
-_WEIGHTS = {"train": 25.0, "trainer": 3.0, "pass": 1.5, "clock": 0.1}
+_WEIGHTS = {"train": 25.0, "late": 1.0, "double": 0.3, "trainer": 3.0, "pass": 1.5, "clock": 0.1}
 
 
 @dataclass(slots=True)
@@ -56,6 +56,8 @@ class TrainingRun:
             return self.people.perform(action)
         if kind == "train":
             return step(self.world, words[0], Fate(words[1]))
+        if kind == "late":
+            return late(self.world, words[0], int(words[1]))
         if kind == "clock":
             self.world.clock.set_by(float(words[0]))
             return True
@@ -113,6 +115,25 @@ def _train(world: World, rng: random.Random, temper: Temper) -> Action | None:
     return "train", pod, (rng.choice(list(Fate)) if rng.random() < temper.pod_faults else rng.choice(good)).value
 
 
+def _late(world: World, rng: random.Random, temper: Temper) -> Action | None:
+    del temper
+    silent = silent_attempts(world)
+    if not silent:
+        return None
+    run, number = rng.choice(silent)
+    return "late", run, str(number)
+
+
+def _double(world: World, rng: random.Random, temper: Temper) -> Action | None:
+    """A second operator, just when a run has its success on record and has not ended."""
+    del rng, temper
+    is_ending = any(
+        record.status == "Succeeded" and (where, record.run) not in world.bucket.runs
+        for (where, _, _), record in world.bucket.attempts.items()
+    )
+    return ("boot", _IMAGE) if is_ending and len(world.processes) == 1 else None
+
+
 def _pass(world: World, rng: random.Random, temper: Temper) -> Action:
     del temper
     due = world.loop.next_timer()
@@ -124,6 +145,8 @@ def _pass(world: World, rng: random.Random, temper: Temper) -> Action:
 _CHOICES: dict[str, Callable[[World, random.Random, Temper], Action | None]] = {
     **{kind: schedule._CHOICES[kind] for kind in _BORROWED},
     "train": _train,
+    "late": _late,
+    "double": _double,
     "trainer": lambda world, rng, temper: propose(world, rng),
     "pass": _pass,
     "clock": lambda world, rng, temper: ("clock", rng.choice(("-3600", "-601", "200", "1200"))),
