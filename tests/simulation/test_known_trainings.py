@@ -147,6 +147,27 @@ def test_a_leader_that_is_behind_ends_nothing(world: TrainingRun) -> None:
     calm(world)
 
 
+def test_a_leader_that_is_behind_goes_back_to_no_older_data(world: TrainingRun) -> None:
+    """It sees what another one has taken up, and not yet the data: nothing starts that has started before."""
+    world.take(("boot", "loader:1"))
+    settle(world)
+    old, new = (process.name for process in world.world.processes)
+    world.take(("user", "data"))
+    settle_one(world, new)
+    (made,) = names_of(world, TRAINING_RUNS)
+    behind = world.world.process(old)
+    assert behind is not None
+    while world.take(("deliver", old, TRAINING_PIPELINES.plural)):
+        pass
+    for _ in range(20):
+        for call in list(behind.calls):
+            world.take(("answer", old, call.label, "ok"))
+    assert status(world, TRAINING_PIPELINES, BY_DATA)["onDatasetVersion"]["version"] == "housing-v2"
+    assert names_of(world, TRAINING_RUNS) == [made]
+    calm(world)
+    assert names_of(world, TRAINING_RUNS) == [made]
+
+
 def settle_one(world: TrainingRun, name: str) -> None:
     """Let one of several operators work, while the others hear of nothing."""
     process = world.world.process(name)

@@ -1,6 +1,8 @@
 """Reconciles TrainingPipelines: makes the runs that their triggers ask for, and removes those that are over."""
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -18,7 +20,7 @@ from modelberth.runtime.cache import Cache
 from modelberth.runtime.clock import Clock
 from modelberth.runtime.errors import AlreadyExists
 from modelberth.runtime.kube import KubeApi
-from modelberth.runtime.resources import TRAINING_PIPELINES, TRAINING_RUNS, Key
+from modelberth.runtime.resources import DATASETS, TRAINING_PIPELINES, TRAINING_RUNS, Key
 
 
 class TrainingPipelineReconciler:
@@ -43,6 +45,7 @@ class TrainingPipelineReconciler:
         if plan.create:
             # The names of runs are all that keeps them from being made twice: what they are made of must be so.
             await demand_fresh(self._kube, TRAINING_PIPELINES, pipeline)
+        await self._demand_fresh_data(pipeline, plan.status)
         for run in plan.create:
             await self._create(pipeline, run)
         if await self._write(pipeline, dict(plan.status)):
@@ -50,6 +53,21 @@ class TrainingPipelineReconciler:
         for run in plan.delete:
             await self._kube.delete(TRAINING_RUNS, key.namespace, name_of(run), uid=uid_of(run))
         return Result(plan.requeue_after)
+
+    async def _demand_fresh_data(self, pipeline: Object, status: Mapping[str, Any]) -> None:
+        """Make sure that a version that is taken up is still what the dataset stands for.
+
+        A second leader whose cache is behind would go back to the one before, and start its runs again.
+
+        Raises:
+            Conflict: the dataset has changed since it was observed, or is gone.
+        """
+        version = dig(status, "onDatasetVersion", "version")
+        if version == dig(pipeline, "status", "onDatasetVersion", "version"):
+            return
+        data = self._cache.get(DATASETS, namespace_of(pipeline), str(dig(status, "onDatasetVersion", "dataset")))
+        if data is not None:
+            await demand_fresh(self._kube, DATASETS, data)
 
     def _observe(self, pipeline: Object, spec: TrainingPipelineSpec) -> Observed:
         namespace, name = namespace_of(pipeline), name_of(pipeline)
