@@ -126,6 +126,9 @@ def _model(world: World, model: Object) -> Iterator[str]:
             yield f"{where}: current {told[alias].get('current')}, ought to be {wanted}"
         if passed != (told[alias].get("state") in ("Served", "Resolved")):
             yield f"{where}: {told[alias].get('state')}, though passed is {passed}: {told[alias].get('message')}"
+        blocked = [follower for follower in followers if (follower.get("status") or {}).get("state") == "Blocked"]
+        if blocked and _target(world, wanted) is not None and told[alias].get("state") != "Blocked":
+            yield f"{where}: {told[alias].get('state')}, though {_named(blocked[0])} is Blocked: {_words(blocked[0])}"
         yield from _history(world, where, (name, alias, uid), wanted, told[alias])
 
 

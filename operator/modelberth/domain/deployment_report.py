@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from modelberth.api.conditions import timestamp
-from modelberth.domain import rollouts
+from modelberth.domain import rollouts, targets
 from modelberth.domain.injection import selector
 from modelberth.domain.model_deployment import Observed, Plan
 from modelberth.domain.objects import Object, dig, generation_of, name_of, timestamps
 from modelberth.domain.pods import Trouble
 from modelberth.domain.rollouts import Mark, Rollout, Served
+from modelberth.domain.targets import AliasFacts
 from modelberth.domain.verdicts import Event, Standing, Verdict, blocked, summarise
 
 POLL = 2.0
@@ -44,7 +45,7 @@ def report(observed: Observed, plan: Plan, *, now: datetime) -> Report:
     status: dict[str, Any] = {
         "observedGeneration": generation_of(observed.deployment),
         "state": verdict.state,
-        "desired": _desired(observed, plan),
+        "desired": _desired(observed),
         "served": [_served_entry(entry) for entry in served],
         "serving": ",".join(sorted({entry.version for entry in served})),
         "lastPassed": _last_passed(old, plan, verdict),
@@ -160,11 +161,21 @@ def _mention_served(verdict: Verdict, served: tuple[Served, ...]) -> Verdict:
     return replace(verdict, message=f"{verdict.message}; {tail}")
 
 
-def _desired(observed: Observed, plan: Plan) -> dict[str, str] | None:
-    if not isinstance(plan.target, Verdict):
-        return {"version": plan.target.version, "digest": plan.target.digest}
-    wanted = dig(observed.model, "spec", "aliases", observed.spec.alias, "version")
-    return {"version": str(wanted)} if wanted else None
+def desired(facts: AliasFacts) -> dict[str, str] | None:
+    """What the alias asks for, by name and, once it may be followed, by digest; None where there is no such alias.
+
+    Whatever else keeps the ModelDeployment from it: by the digest the RegisteredModel tells that it was taken up.
+    """
+    if dig(facts.model, "spec", "aliases", facts.alias, "version") is None:
+        return None
+    target = targets.resolve(facts)
+    return {"version": facts.wanted} | ({} if isinstance(target, Verdict) else {"digest": target.digest})
+
+
+def _desired(observed: Observed) -> dict[str, str] | None:
+    if observed.model is None:
+        return None
+    return desired(AliasFacts(observed.spec.alias, observed.model, observed.version, observed.artifact))
 
 
 def _last_passed(old: dict[str, Any], plan: Plan, verdict: Verdict) -> dict[str, str] | None:

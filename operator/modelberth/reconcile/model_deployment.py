@@ -11,8 +11,19 @@ from modelberth.api.model_deployment import ModelDeploymentSpec
 from modelberth.domain import deployment_report, model_deployment, rollouts, workloads
 from modelberth.domain.injection import selector
 from modelberth.domain.model_deployment import Applied, Observed, Plan, Surroundings
-from modelberth.domain.objects import Object, annotation, dig, generation_of, is_controlled_by, is_deleting, uid_of
+from modelberth.domain.objects import (
+    Object,
+    annotation,
+    dig,
+    generation_of,
+    is_controlled_by,
+    is_deleting,
+    name_of,
+    namespace_of,
+    uid_of,
+)
 from modelberth.domain.rollouts import LoaderProgress
+from modelberth.domain.targets import AliasFacts
 from modelberth.domain.verdicts import Verdict, blocked, summarise
 from modelberth.reconcile.base import DONE, Outcome, Recorder, Result, execute, send, write_status
 from modelberth.runtime.cache import Cache
@@ -156,11 +167,26 @@ class ModelDeploymentReconciler:
         verdict = blocked("SpecNotUnderstood", f"{', '.join(fields)}: upgrade the operator to the version of its CRDs")
         old = dict(deployment.get("status") or {})
         generation = generation_of(deployment)
-        conditions = summarise(old.get("conditions") or [], verdict, generation=generation, now=self._clock.now())
-        await self._write_status(
-            deployment, {**old, "state": verdict.state, "observedGeneration": generation, "conditions": conditions}
-        )
+        status: dict[str, object] = {
+            **old,
+            "state": verdict.state,
+            "desired": self._desired(deployment),
+            "observedGeneration": generation,
+            "conditions": summarise(old.get("conditions") or [], verdict, generation=generation, now=self._clock.now()),
+        }
+        await self._write_status(deployment, {name: value for name, value in status.items() if value is not None})
         return DONE
+
+    def _desired(self, deployment: Object) -> dict[str, str] | None:
+        """What the alias asks for, of a ModelDeployment of which no more than model and alias is understood."""
+        key = Key(namespace_of(deployment), name_of(deployment))
+        model = self._named(REGISTERED_MODELS, key, dig(deployment, "spec", "model"))
+        if model is None:
+            return None
+        alias = str(dig(deployment, "spec", "alias"))
+        version = self._named(MODEL_VERSIONS, key, dig(model, "spec", "aliases", alias, "version"))
+        artifact = self._named(MODEL_ARTIFACTS, key, dig(version, "spec", "artifact"))
+        return deployment_report.desired(AliasFacts(alias, model, version, artifact))
 
     async def _write_status(self, deployment: Object, status: Mapping[str, object]) -> bool:
         return await write_status(

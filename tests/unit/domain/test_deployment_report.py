@@ -18,10 +18,12 @@ from tests.unit.domain.builders import (
     at,
     complete,
     deployment,
+    model,
     observed,
     pod,
     replica_set,
     stored,
+    version,
 )
 
 
@@ -242,3 +244,9 @@ def test_an_unchanged_situation_has_an_unchanged_status_and_no_events():
     assert second.status == first.status
     assert [event.reason for event in first.events] == ["Served"]
     assert second.events == ()
+
+
+def test_the_digest_is_wished_only_once_the_version_may_be_followed():
+    """A version that is not Ready is wished by its name alone; without an alias nothing is."""
+    assert _report(observed(version=version(ready=False))).status["desired"] == {"version": "mnist-v4"}
+    assert "desired" not in _report(observed(model=model({}))).status

@@ -3,10 +3,12 @@
 import pytest
 
 from modelberth.api import names
-from modelberth.domain import registered_model
+from modelberth.domain import deployment_report, registered_model
+from modelberth.domain.model_deployment import decide
 from modelberth.domain.registered_model import Observed, judge_alias, moved_by, report_alias, status_of, summary
 from modelberth.domain.verdicts import Standing, Verdict
-from tests.unit.domain.builders import DIGEST_3, DIGEST_4, NOW, artifact, deployment, model, version
+from tests.unit.domain import builders as objects
+from tests.unit.domain.builders import AROUND, DIGEST_3, DIGEST_4, NOW, artifact, deployment, model, version
 
 
 def _observed(model_=None, followers=(), **more):
@@ -69,6 +71,33 @@ def test_what_keeps_a_follower_is_told(state):
     verdict = judge_alias(_observed(followers=[_follower(state)]), "production")
     assert (verdict.state, verdict.reason) == (state, "ImagePullFailed")
     assert verdict.message == "ModelDeployment web: no image"
+
+
+@pytest.mark.parametrize(
+    ("spec", "refusal", "reason"),
+    [
+        ({}, deployment_report.refused("unknown field spec.template.spec.imag", by_policy=False), "TemplateRefused"),
+        ({}, deployment_report.refused("a policy forbids it", by_policy=True), "TemplateForbidden"),
+        ({"template": {"spec": {"containers": []}}}, None, "TemplateInvalid"),
+        ({"template": None, "templateRef": {"name": "gone"}}, None, "TemplateNotFound"),
+    ],
+)
+def test_a_template_that_cannot_be_used_keeps_the_alias_in_the_deployments_own_words(spec, refusal, reason):
+    """Nobody has to guess why the alias gets no further: a refused template only its user mends."""
+    mdep = deployment(**spec)
+    if "templateRef" in spec:
+        del mdep["spec"]["template"]
+    seen = objects.observed(mdep)
+    plan = decide(seen, AROUND, refusal=refusal)
+    status = deployment_report.report(seen, plan, now=NOW).status
+    assert status["desired"] == {"version": "mnist-v4", "digest": DIGEST_4}
+    models = _observed(followers=[{**mdep, "status": status}])
+    alias = report_alias(models, "production", now=NOW)
+    assert (alias["state"], alias["reason"]) == (status["state"], reason)
+    ready = next(c for c in status["conditions"] if c["type"] == "Ready")
+    assert alias["message"] == f"ModelDeployment web: {ready['message']}"
+    told = {c["type"] for c in status_of(models, {"production": alias}, None, now=NOW)["conditions"]}
+    assert told - {"Ready", "Recorded"} == ({"Stalled"} if alias["state"] == "Blocked" else {"Reconciling"})
 
 
 def test_followers_of_other_aliases_do_not_count():
