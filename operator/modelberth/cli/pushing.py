@@ -65,7 +65,7 @@ class PushOutcome:
         manifest: the version's object, as it was or would be applied.
         collection_manifest: the ModelArtifact or Dataset to go with it; None when there is one.
         not_taken: the fields of the request's description that the version, which was there before and never changes,
-            has otherwise or not at all.
+            has otherwise or not at all, by its object or, where there is none any more, by its record.
     """
 
     namespace: str
@@ -117,13 +117,13 @@ def push(
             created=reserved.created,
             sent_bytes=sent,
             size_bytes=folder.tree.size_bytes,
-            manifest=_version_manifest(request, namespace, reserved),
+            manifest=_version_manifest(request.collection, namespace, reserved, _kept(request, reserved)),
             collection_manifest=None if holder else _collection_manifest(request, namespace, versioning),
         )
         if request.declare:
             return replace(outcome, not_taken=_declare(cluster, outcome, request, tell))
         existing = None if reserved.created else _seen(cluster, collection, namespace, name)
-        return replace(outcome, not_taken=_differing(existing, outcome) if existing else ())
+        return replace(outcome, not_taken=_differing(existing or outcome.manifest, request))
 
 
 def _check(request: PushRequest) -> None:
@@ -193,7 +193,7 @@ def _declare(
     cluster: Cluster, outcome: PushOutcome, request: PushRequest, tell: Callable[[str], None]
 ) -> Sequence[str]:
     """Make the objects that are not there yet, and move the alias; returns the fields that a version has otherwise."""
-    not_taken: Sequence[str] = ()
+    not_taken: Sequence[str] = _differing(outcome.manifest, request)
     owner, family = request.collection.name, FAMILY_OF[request.collection.family]
     name = str(outcome.manifest["metadata"]["name"])
     if outcome.collection_manifest is not None and _create(cluster, family.collections, outcome.collection_manifest):
@@ -201,7 +201,7 @@ def _declare(
     if _create(cluster, family.versions, outcome.manifest):
         tell(f"{family.versions.kind.lower()}/{name} created")
     else:
-        not_taken = _compare(cluster.get(family.versions, outcome.namespace, name), outcome)
+        not_taken = _compare(cluster.get(family.versions, outcome.namespace, name), outcome, request)
         tell(f"{family.versions.kind.lower()}/{name} is there already")
     if request.alias is not None:
         patch = {"spec": {"aliases": {request.alias: {"version": name}}}}
@@ -221,7 +221,7 @@ def _create(cluster: Cluster, resource: Resource, manifest: Object) -> bool:
     return True
 
 
-def _compare(existing: Object | None, outcome: PushOutcome) -> Sequence[str]:
+def _compare(existing: Object | None, outcome: PushOutcome, request: PushRequest) -> Sequence[str]:
     """Look at the version that is there: it must mean this content; the fields that it has otherwise."""
     kind, name = outcome.manifest["kind"], outcome.manifest["metadata"]["name"]
     if existing is None:
@@ -229,12 +229,11 @@ def _compare(existing: Object | None, outcome: PushOutcome) -> Sequence[str]:
     digest = dig(existing, "spec", "digest") or dig(existing, "status", "digest")
     if digest not in (None, outcome.digest):
         raise CommandError(f"{kind} {name} exists with the digest {digest}; this content is {outcome.digest}")
-    return _differing(existing, outcome)
+    return _differing(existing, request)
 
 
-def _differing(existing: Object, outcome: PushOutcome) -> Sequence[str]:
-    said = {key: value for key, value in outcome.manifest["spec"].items() if key not in _IDENTITY}
-    return sorted(key for key, value in said.items() if existing["spec"].get(key) != value)
+def _differing(version: Object, request: PushRequest) -> Sequence[str]:
+    return sorted(key for key, value in request.description.items() if version["spec"].get(key) != value)
 
 
 def not_taken_words(outcome: PushOutcome) -> str:
@@ -248,20 +247,24 @@ def not_taken_words(outcome: PushOutcome) -> str:
     )
 
 
-_IDENTITY = frozenset({"artifact", "dataset", "version", "digest", "source"})
+def _kept(request: PushRequest, reserved: Reserved) -> Mapping[str, Any]:
+    """What the version says of itself: what is on record, as a version's metadata never change."""
+    return request.description if reserved.created or reserved.spec is None else reserved.spec
 
 
-def _version_manifest(request: PushRequest, namespace: str, reserved: Reserved) -> Object:
+def _version_manifest(
+    collection: Collection, namespace: str, reserved: Reserved, description: Mapping[str, Any]
+) -> Object:
     return {
         "apiVersion": names.API_VERSION,
-        "kind": FAMILY_OF[request.collection.family].versions.kind,
-        "metadata": {"name": object_name(request.collection.name, reserved.version), "namespace": namespace},
+        "kind": FAMILY_OF[collection.family].versions.kind,
+        "metadata": {"name": object_name(collection.name, reserved.version), "namespace": namespace},
         "spec": {
-            request.collection.field: request.collection.name,
+            collection.field: collection.name,
             "version": reserved.version,
             "digest": reserved.digest,
             "source": {"pushed": {}},
-            **request.description,
+            **description,
         },
     }
 

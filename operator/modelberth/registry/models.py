@@ -224,6 +224,8 @@ class Reserved(Wire):
     """Whether the family has the content in the store; otherwise send it."""
     created: bool
     """Whether this request made the record."""
+    spec: dict[str, Any]
+    """What the record says of the version, as it was said when the record was made: what its object is made of."""
 
 
 class VersionEntry(Wire):

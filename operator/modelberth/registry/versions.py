@@ -165,6 +165,7 @@ async def _reserve(access: Access, new: NewVersion) -> Reserved:
         digest=reservation.record.digest,
         committed=summary is not None,
         created=reservation.created,
+        spec=dict(reservation.record.spec),
     )
 
 

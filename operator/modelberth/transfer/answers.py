@@ -31,12 +31,15 @@ class Reserved:
         digest: `sha256:<hex>`.
         committed: whether the bytes are there already.
         created: whether this call reserved it; False when the same content had the version before.
+        spec: what is on record about the version besides its number and content; None from registries that do not
+            say so yet.
     """
 
     version: str
     digest: str
     committed: bool
     created: bool
+    spec: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,7 @@ class RegistryClient:
             digest=digest_of(answer, digest),
             committed=answer.get("committed") is True,
             created=answer.get("created") is True,
+            spec=as_object(answer["spec"]) if "spec" in answer else None,
         )
 
     def put_tree(self, tree: Tree) -> None:

@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 
+from modelberth.transfer.answers import Reserved
 from tests.unit.cli.fake_cluster import sessions_left
 from tests.unit.transfer.conftest import fill
 
@@ -175,12 +176,42 @@ def test_what_is_said_about_an_existing_version_is_not_silently_dropped(cluster,
     assert "warning" not in run("push", model, "--artifact", "mnist", "--format", "onnx")[2]
 
 
-def test_who_may_not_see_a_version_is_not_told_of_it(cluster, run, model):
-    """A draft of content that is known needs no right to look at objects."""
+def test_a_deleted_object_comes_back_as_it_was(cluster, run, model):
+    """A version's metadata never changes: the object is made from the record, and what was said now is told of."""
+    run("push", model, "--artifact", "mnist", "--metric", "a=1", "--format", "onnx", "--parameter", "lr=0.1")
+    before = cluster.get("modelversions", "mnist-v0")["spec"]
+    for words, lost in (([], ""), (["--metric", "a=2", "--parent", "x-v1"], "lineage, metrics")):
+        del cluster.objects["/apis/modelberth.io/v1alpha1/namespaces/ns/modelversions/mnist-v0"]
+        code, _, err = run("push", model, "--artifact", "mnist", *words)
+        assert code == 0, err
+        assert cluster.get("modelversions", "mnist-v0")["spec"] == before
+        assert (f"{lost} of this push were not taken" in err) if lost else ("warning" not in err)
+
+
+def test_a_draft_becomes_the_object_that_it_was_to_be(cluster, run, model):
+    """What was said of it is on record, and need not be said again."""
+    run("push", model, "--artifact", "mnist", "--draft", "--metric", "a=1")
+    assert run("push", model, "--artifact", "mnist")[0] == 0
+    assert cluster.get("modelversions", "mnist-v0")["spec"]["metrics"] == {"a": 1.0}
+
+
+def test_a_registry_that_does_not_tell_what_is_on_record(cluster, registry, run, model, monkeypatch):
+    """One from before: the object is made of what is said now."""
+    monkeypatch.setattr(
+        "modelberth.transfer.registry_client.Reserved", lambda **told: Reserved(**{**told, "spec": None})
+    )
+    run("push", model, "--artifact", "mnist", "--draft")
+    run("push", model, "--artifact", "mnist", "--format", "onnx")
+    assert cluster.get("modelversions", "mnist-v0")["spec"]["format"] == "onnx"
+
+
+def test_who_may_not_see_a_version_needs_not(cluster, run, model):
+    """A draft of content that is known needs no right to look at objects: what is on record is compared."""
     run("push", model, "--artifact", "mnist")
     cluster.refusals["GET", "/modelversions/"] = (403, "Forbidden", "jane cannot get modelversions")
     code, _, err = run("push", model, "--artifact", "mnist", "--draft", "--metric", "a=1")
-    assert (code, "warning" in err) == (0, False), err
+    assert (code, "metrics of this push was not taken" in err) == (0, True), err
+    assert "warning" not in run("push", model, "--artifact", "mnist", "--draft")[2]
 
 
 def test_a_number_of_threads_in_the_environment_that_is_none(cluster, run, model, monkeypatch):

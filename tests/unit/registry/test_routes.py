@@ -258,7 +258,10 @@ class TestRecords:
         spec = {"metrics": {"accuracy": 0.97}, "lineage": {"run": {"uri": "https://runs/1"}}, "format": "onnx"}
         asked = {"digest": UNKNOWN, "spec": spec}
         answer = await pusher.post(f"{TEAM}/artifacts/mnist/versions", json=asked)
-        assert answer.json() == {"version": "v0", "digest": UNKNOWN, "committed": False, "created": True}
+        held = {"version": "v0", "digest": UNKNOWN, "committed": False, "spec": spec}
+        assert answer.json() == {**held, "created": True}
+        again = await pusher.post(f"{TEAM}/artifacts/mnist/versions", json={**asked, "spec": {"format": "other"}})
+        assert again.json() == {**held, "created": False}
         space = await world.services.backend.namespaces.space("team")
         record = await world.store.version_record(space, artifact("mnist"), "v0")
         assert (record.created_by, record.spec) == ("alice", spec)

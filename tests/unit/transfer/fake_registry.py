@@ -31,6 +31,7 @@ class FakeRegistry:
         families: (family, digest) of content that was reserved in the family.
         answers: path below the namespace, of runs → answer.
         steps: what was told of steps, in order.
+        specs: (family, artifact or dataset, version) → what was known when it was reserved.
         requests: counts by `<METHOD> <kind>`; kinds: resolve, tree, layout, urls, versions, trees, uploads, commits,
             history, info, progress, attempts, object.
         faults: called with (method, kind, path) before each request; returns None, a status to answer, or "break" to
@@ -47,6 +48,7 @@ class FakeRegistry:
         self.records = {}
         self.data = {}
         self.families = set()
+        self.specs = {}
         self.progress = []
         self.attempts = []
         self.answers = {}
@@ -189,14 +191,16 @@ class _Handler(Handler):
         self.registry.families.add((family, request["digest"]))
         for version, digest in known:
             if digest == request["digest"]:
-                committed = digest in self.registry.layouts
-                answer = {"version": version, "digest": digest, "committed": committed, "created": False}
-                self._answer(200, answer)
+                self._answer(200, self._reserved((family, artifact, version), digest, created=False))
                 return
         version = request.get("version") or f"v{len(known)}"
         known.append((version, request["digest"]))
-        committed = request["digest"] in self.registry.layouts
-        self._answer(201, {"version": version, "digest": request["digest"], "committed": committed, "created": True})
+        self.registry.specs[family, artifact, version] = request["spec"]
+        self._answer(201, self._reserved((family, artifact, version), request["digest"], created=True))
+
+    def _reserved(self, held, digest, *, created):
+        committed, spec = digest in self.registry.layouts, self.registry.specs.get(held, {})
+        return {"version": held[2], "digest": digest, "committed": committed, "created": created, "spec": spec}
 
     def list_versions(self, _, kind, artifact):
         self._answer(
