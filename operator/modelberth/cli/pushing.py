@@ -26,6 +26,7 @@ from modelberth.transfer.push import send
 from modelberth.transfer.scan import Folder, scan
 
 SEQUENCE = "Sequence"
+_FORMS = {SEQUENCE: "a number such as v4", "Semantic": "a number such as 1.1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +161,14 @@ def _versioning(request: PushRequest, artifact: Object | None) -> str:
         wished = Version.parse(request.version).versioning
     versioning = str(dig(artifact, "spec", "versioning") or SEQUENCE) if artifact else wished or SEQUENCE
     if wished is not None and wished != versioning:
-        raise CommandError(f"ModelArtifact {request.collection.name} has spec.versioning {versioning}, not {wished}")
+        raise CommandError(
+            f"ModelArtifact {request.collection.name} has spec.versioning {versioning}, not {wished}, "
+            "and never changes it: push to another artifact, or leave --versioning away"
+        )
     if request.version is not None and Version.parse(request.version).versioning != versioning:
         raise CommandError(
             f"--version {request.version} does not fit spec.versioning {versioning} of ModelArtifact "
-            f"{request.collection.name}"
+            f"{request.collection.name}, which never changes: write {_FORMS[versioning]}, or push to another artifact"
         )
     return versioning
 

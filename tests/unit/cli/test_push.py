@@ -259,9 +259,10 @@ def test_wrong_usage_ends_with_2_and_does_nothing(cluster, registry, run, model,
 @pytest.mark.parametrize(
     "case",
     [
-        ("Semantic", ["--versioning", "Sequence"], "has spec.versioning Semantic, not Sequence"),
-        ("Semantic", ["--version", "v4"], "does not fit spec.versioning Semantic"),
+        ("Semantic", ["--versioning", "Sequence"], "has spec.versioning Semantic, not Sequence, and never changes it"),
+        ("Semantic", ["--version", "v4"], "which never changes: write a number such as 1.1, or push to another"),
         ("Sequence", ["--version", "1.0"], "does not fit spec.versioning Sequence"),
+        ("Sequence", ["--versioning", "Semantic"], "push to another artifact, or leave --versioning away"),
     ],
 )
 def test_a_wish_against_the_artifacts_own_counting_is_refused(cluster, run, model, case):
