@@ -11,13 +11,12 @@ from typing import Any
 
 from modelberth.cli.arguments import add_place
 from modelberth.cli.errors import CommandError
-from modelberth.cli.following import follow
 from modelberth.cli.questions import Subject, subject
 from modelberth.cli.run_description import OTHER, SAME
 from modelberth.cli.run_records import read_record
 from modelberth.cli.session import Place, session_access
 from modelberth.cli.tables import table
-from modelberth.cli.train import create_run, run_name
+from modelberth.cli.train import create_run, follow_or_tell, run_name
 from modelberth.domain.objects import dig
 
 _EQUAL = "same"
@@ -58,10 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
         made = create_run(cluster, namespace, run_name(f"{made_by['name']}-again"), spec)
         name = str(made["metadata"]["name"])
         print(f"trainingrun/{name} created", file=sys.stderr)
-        uid = str(made["metadata"]["uid"])
-        ended = follow(cluster, namespace, name, uid=uid, log=False)
+        ended = follow_or_tell(cluster, namespace, made, log=False)
         with session_access(cluster, place, namespace, "Pull", family="runs") as access:
-            again = read_record(access, name, uid)
+            again = read_record(access, name, str(made["metadata"]["uid"]))
     if dig(ended, "status", "phase") == "Failed":
         raise CommandError(f"{name} failed: modelberth run describe {name}")
     print(comparison(ended))

@@ -61,8 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         name = str(made["metadata"]["name"])
         if not arguments.follow:
             print(name)
-            elsewhere = f" -n {namespace}" if namespace != cluster.namespace else ""
-            print(f"to see it run: modelberth run follow {name}{elsewhere}", file=sys.stderr)
+            print(f"to see it run: {how_to_follow(cluster, namespace, name)}", file=sys.stderr)
             return 0
         print(f"trainingrun/{name} created", file=sys.stderr)
         return follow_to_code(cluster, namespace, made)
@@ -86,12 +85,25 @@ def create_run(cluster: Cluster, namespace: str, name: str, spec: Mapping[str, A
 
 def follow_to_code(cluster: Cluster, namespace: str, made: Object) -> int:
     """Follow a run to its end; the exit code says how that was."""
+    return exit_code(dig(follow_or_tell(cluster, namespace, made), "status", "phase"))
+
+
+def follow_or_tell(cluster: Cluster, namespace: str, made: Object, *, log: bool = True) -> Object:
+    """Follow a run to its end, as `follow` does; who stops looking is told that the run goes on, and how to see it.
+
+    Raises:
+        CommandError: the run was deleted, or Ctrl-C was pressed.
+    """
     name, uid = str(made["metadata"]["name"]), str(made["metadata"]["uid"])
     try:
-        ended = follow(cluster, namespace, name, uid=uid)
+        return follow(cluster, namespace, name, uid=uid, log=log)
     except KeyboardInterrupt:
-        raise CommandError(f"the run goes on: modelberth run follow {name}") from None
-    return exit_code(dig(ended, "status", "phase"))
+        raise CommandError(f"the run goes on: {how_to_follow(cluster, namespace, name)}") from None
+
+
+def how_to_follow(cluster: Cluster, namespace: str, name: str) -> str:
+    """The command that shows a run, with its namespace where the kubeconfig's context has another one."""
+    return f"modelberth run follow {name}" + (f" -n {namespace}" if namespace != cluster.namespace else "")
 
 
 def exit_code(phase: object) -> int:

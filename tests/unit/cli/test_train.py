@@ -67,6 +67,15 @@ def pipeline(cluster):
     cluster.put("trainingpipelines", "housing", {"image": "python:3.12-slim"})
 
 
+def stop_at_once(monkeypatch):
+    """Ctrl-C as soon as a run is looked at."""
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("modelberth.cli.train.follow", stop)
+
+
 def only_run(cluster):
     """The run that was made."""
     [found] = [value for path, value in cluster.objects.items() if "/trainingruns/" in path]
@@ -149,6 +158,18 @@ class TestTrain:
         """Said in whichever phase it hangs, unless the reason is just the phase."""
         ready = {"type": "Ready", "reason": reason, "message": "the words"}
         assert state_line({"status": {"phase": phase, "conditions": [ready]}}) == line
+
+    @pytest.mark.parametrize(
+        ("words", "where"), [(["train", "housing", "--follow"], ""), (["train", "housing", "--follow", "-n", "b"], "b")]
+    )
+    def test_ctrl_c(self, cluster, run, pipeline, monkeypatch, words, where):
+        """Ends the looking, not the run: its name and, where the context has another, its namespace are said."""
+        cluster.put("trainingpipelines", "housing", {"image": "python:3.12-slim"}, namespace="b")
+        stop_at_once(monkeypatch)
+        code, _, err = run(*words)
+        made = only_run(cluster)["metadata"]["name"]
+        assert code == 1
+        assert err.endswith(f"the run goes on: modelberth run follow {made}{where and f' -n {where}'}\n")
 
     def test_deleted_while_it_is_followed(self, cluster, run, pipeline):
         """Not waited for until the end of time, nor taken for its namesake."""
@@ -348,6 +369,13 @@ class TestReproduce:
         said = comparison({"status": {"reproduction": {"version": "price-1.1", **compared}, "metrics": metrics}})
         assert said.splitlines()[0] == f"price-1.1: {words}"
         assert ("b" in metrics or "not reproduced" in said) == ("b" in compared.get("metrics", {}))
+
+    def test_ctrl_c(self, cluster, run, known, monkeypatch):
+        """The run goes on: the same command again would make a second one."""
+        stop_at_once(monkeypatch)
+        code, _, err = run("reproduce", "price-1.1")
+        made = only_run(cluster)["metadata"]["name"]
+        assert (code, err.splitlines()[-1].endswith(f"the run goes on: modelberth run follow {made}")) == (1, True)
 
     def test_a_failure(self, cluster, run, known):
         """There is nothing to compare."""
