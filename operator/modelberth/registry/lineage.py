@@ -1,5 +1,7 @@
 """Routes of lineage: one for each question that people ask about a version, its run, its data and its aliases."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -8,7 +10,7 @@ from modelberth.lineage.facts import Named
 from modelberth.lineage.index import Index
 from modelberth.lineage.nodes import NodeId, model_version, training_run
 from modelberth.lineage.runs import in_order, runs_with
-from modelberth.lineage.timeline import at_time, timeline
+from modelberth.lineage.timeline import at_time, timeline, utc_second
 from modelberth.lineage.walk import Direction, walk
 from modelberth.registry.access import Access, RecordReader, RunReader
 from modelberth.registry.lineage_answers import alias_span, ending, graph_answer, run_entry
@@ -128,6 +130,8 @@ async def deployed(
     known = timeline(map(alias_fact, entries))
     digests = {entry.version: entry.digest for entry in entries if entry.digest}
     try:
+        if at is not None:
+            _check_has_come(at, [entry.at for entry in entries])
         answered, asked = (
             (spans[-1] if spans else None) if at is None else at_time(spans, at)
             for spans in (known.answered, known.asked)
@@ -142,6 +146,16 @@ async def deployed(
         asked=alias_span(asked, digests),
         spans=[span for span in spans if span is not None],
     )
+
+
+def _check_has_come(at: str, known: Sequence[str]) -> None:
+    """Refuse a time that neither this clock nor that of any entry, each somebody's own, has come to.
+
+    Raises:
+        ValueError: nobody knows what will be then, or it is no time.
+    """
+    if utc_second(at) > max(map(utc_second, [*known, datetime.now(UTC).isoformat()])):
+        raise ValueError(f"{at[:40]!a} has not come yet: ask about a time that has, or without one")
 
 
 def _last_run(index: Index, name: str) -> NodeId:

@@ -290,6 +290,11 @@ class TestDeployed:
         status, refused = await ask(self.path, at="yesterday")
         assert (status, "write it as" in refused["error"]["message"]) == (422, True)
 
+    async def test_a_time_to_come(self, ask):
+        """Nobody knows what will answer."""
+        status, refused = await ask(self.path, at="2999-01-01T00:00:00Z")
+        assert (status, "has not come yet" in refused["error"]["message"]) == (422, True)
+
     async def test_of_nobody(self, ask):
         """An alias without a history answered with nothing."""
         _, found = await ask("models/nobody/aliases/production/deployed")
