@@ -4,6 +4,7 @@ import argparse
 import json
 
 from modelberth.cli.arguments import alias_address
+from modelberth.cli.existence import check_alias
 from modelberth.cli.questions import Answer, add_question, asking, short_digest, span_text
 from modelberth.cli.tables import table
 from modelberth.cli.times import time_text
@@ -24,6 +25,8 @@ def run(arguments: argparse.Namespace) -> int:
     query = {"at": arguments.at} if arguments.at else {}
     with asking(arguments, address.namespace) as questions:
         found = questions.ask(f"models/{address.name}/aliases/{address.alias}/deployed", **query)
+        if not (found["answered"] or found["asked"] or found["spans"]):
+            check_alias(questions.cluster, questions.namespace, address)
     if arguments.output == "json":
         print(json.dumps(found, indent=2, ensure_ascii=False))
     else:

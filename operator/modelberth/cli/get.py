@@ -15,6 +15,7 @@ from modelberth.cli.arguments import add_family, add_place, address, family_of
 from modelberth.cli.cluster import Cluster
 from modelberth.cli.display import size
 from modelberth.cli.errors import CommandError, UsageError
+from modelberth.cli.existence import check_namespace
 from modelberth.cli.matching import matching
 from modelberth.cli.questions import number, short_digest
 from modelberth.cli.session import Place, session_access
@@ -73,6 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
         if about is None:
             found = _all(cluster, namespace, family)
+            if not any(found.values()):
+                check_namespace(cluster, namespace)
         else:
             found = matching(about, _named(cluster, place, namespace, about.name, family))
     if arguments.output == "json":

@@ -4,6 +4,7 @@ import argparse
 import json
 
 from modelberth.cli.arguments import add_place, alias_address
+from modelberth.cli.existence import check_alias
 from modelberth.cli.session import Place, session_access
 from modelberth.cli.tables import table
 from modelberth.cli.times import time_text
@@ -17,13 +18,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the history."""
+    """Print the history. Exit code 1 where there is neither such an alias nor anything on record about it."""
     address = arguments.address
     place = Place.of(arguments)
     with place.connect() as cluster:
         namespace = address.namespace or place.namespace or cluster.namespace
         with session_access(cluster, place, namespace, "Pull") as access:
             entries = access.client.history(address.name, address.alias)
+        if not entries:
+            check_alias(cluster, namespace, address)
     if arguments.output == "json":
         print(json.dumps(list(entries), indent=2, ensure_ascii=False))
     elif entries:

@@ -15,6 +15,7 @@ from typing import Any
 
 from modelberth.cli.arguments import add_place, add_workers, plain_name
 from modelberth.cli.cluster import Cluster
+from modelberth.cli.existence import check_namespace, check_pipeline
 from modelberth.cli.following import ending_line, has_ended, state_line, why_of
 from modelberth.cli.run_description import describe
 from modelberth.cli.run_files import get_files
@@ -49,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         if name in ("describe", "list"):
             part.add_argument("-o", "--output", choices=("json",), help="print JSON instead of text")
         if name == "list":
-            part.add_argument("--pipeline", metavar="NAME", help="only runs of this TrainingPipeline")
+            part.add_argument("--pipeline", metavar="NAME", type=plain_name, help="only runs of this TrainingPipeline")
         add_place(part)
         part.set_defaults(action=action)
 
@@ -114,6 +115,10 @@ def _list(arguments: argparse.Namespace, cluster: Cluster, _: Place, namespace: 
         for each in cluster.list(TRAINING_RUNS, namespace)
         if wanted is None or wanted in (dig(each, "spec", "pipeline"), dig(each, "status", "pipeline"))
     ]
+    if not found:
+        check_namespace(cluster, namespace)
+        if wanted is not None:
+            check_pipeline(cluster, namespace, wanted)
     rows = [_row(each) for each in sorted(found, key=lambda each: str(dig(each, "metadata", "creationTimestamp")))]
     if arguments.output == "json":
         print(json.dumps(rows, indent=2, ensure_ascii=False))
@@ -123,7 +128,7 @@ def _list(arguments: argparse.Namespace, cluster: Cluster, _: Place, namespace: 
         if shown != rows:
             print("long reasons are shortened: modelberth run describe NAME has them whole", file=sys.stderr)
     else:
-        print(f"no training runs in namespace {namespace}")
+        print(f"no training runs{f' of pipeline {wanted}' if wanted else ''} in namespace {namespace}")
     return 0
 
 

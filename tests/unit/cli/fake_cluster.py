@@ -118,6 +118,8 @@ class _Handler(Handler):
             if left := self.cluster.statuses.get(path.split("/")[-2]):
                 found["status"] = left.pop(0)
             self._answer(200, found)
+        elif path == "/api/v1/namespaces/ns":
+            self._answer(200, {"metadata": {"name": "ns"}})
         elif path.rpartition("/")[2] in _LISTED:
             found = [value for key, value in sorted(self.cluster.objects.items()) if key.rpartition("/")[0] == path]
             self._answer(200, {"items": found, "metadata": {}})

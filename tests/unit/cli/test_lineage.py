@@ -266,8 +266,18 @@ class TestDeployed:
 
     def test_what_is_no_time(self, run):
         """In the registry's words."""
+        code, _, err = run("deployed", "prices:production", "--at", "2999-01-01")
+        assert (code, "has not come yet" in err) == (1, True)
         code, _, err = run("deployed", "prices:production", "--at", "yesterday")
         assert (code, "write it as" in err) == (1, True)
+
+    def test_of_nobody(self, cluster, run):
+        """A model or an alias that there is not, and never was, is an error."""
+        code, out, err = run("deployed", "nobody:production")
+        assert (code, out, "there is no RegisteredModel nobody" in err) == (1, "", True)
+        cluster.put("registeredmodels", "prices", {"aliases": {"canary": {"version": "price-1.2"}}})
+        assert "answered with no version" in run("deployed", "prices:canary")[1]
+        assert "RegisteredModel prices has no alias prod" in run("deployed", "prices:prod")[2]
 
     def test_json(self, run):
         """The registry's answer."""

@@ -226,8 +226,31 @@ def test_history_is_a_table_or_json(registry, cluster, run):
     assert lines[0].split() == ["SEQ", "AT", "EVENT", "VERSION", "PREVIOUS", "BY"]
     assert lines[1].split() == ["1", "2026-11-21T10:00:00Z", "Moved", "mnist-v0", "-", "jane"]
     assert json.loads(run("history", "digits:production", "-o", "json")[1]) == HISTORY
-    assert "nothing is recorded" in run("history", "digits:canary")[1]
+    cluster.put("registeredmodels", "digits", {"aliases": {"canary": {"version": "mnist-v0"}}})
+    assert run("history", "digits:canary")[:2] == (0, "nothing is recorded for digits:canary\n")
     assert run("history", "digits")[0] == 2
+
+
+def test_the_history_of_what_does_not_exist(cluster, run):
+    """Is no empty history: a name that was written wrongly is told, unless the user may not see which there are."""
+    cluster.put("registeredmodels", "digits", {"aliases": {"production": {"version": "mnist-v0"}}})
+    code, out, err = run("history", "digits:prod", "-o", "json")
+    assert (code, out) == (1, "")
+    assert "RegisteredModel digits has no alias prod, and nothing is recorded for it; it has production" in err
+    code, _, err = run("history", "nope:prod")
+    assert (code, "there is no RegisteredModel nope in namespace ns" in err) == (1, True)
+    cluster.refusals["GET", "/registeredmodels/"] = (403, "Forbidden", "no models for you")
+    assert run("history", "nope:prod")[0] == 0
+
+
+def test_a_namespace_that_does_not_exist(cluster, run):
+    """Has no objects either, but that is not what was asked; who may not look at namespaces gets the empty answer."""
+    for words in (["get"], ["run", "list"]):
+        code, out, err = run(*words, "-n", "nonexist")
+        assert (code, out, "namespace nonexist does not exist" in err) == (1, "", True)
+        cluster.refusals["GET", "/api/v1/namespaces/nonexist"] = (403, "Forbidden", "no namespaces for you")
+        assert run(*words, "-n", "nonexist")[0] == 0
+        cluster.refusals.clear()
 
 
 def aliases(desired, current, **more):

@@ -239,6 +239,15 @@ class TestRuns:
         assert "R: m" in out
         assert "a-1" not in out
 
+    def test_none_in_the_list(self, cluster, run, pipeline):
+        """Of a pipeline that there is; one that does not exist is an error."""
+        cluster.put("trainingruns", "b-1", {"pipeline": "b"})
+        assert (
+            run("run", "list", "--pipeline", "housing")[1] == "no training runs of pipeline housing in namespace ns\n"
+        )
+        code, out, err = run("run", "list", "--pipeline", "nope")
+        assert (code, out, "there is no TrainingPipeline nope" in err) == (1, "", True)
+
     def test_a_long_reason_in_the_list(self, cluster, run):
         """Is shortened with a word that says where it is whole; as JSON it is whole."""
         cluster.put("trainingruns", "b-1", {"pipeline": "b"}, {"phase": "Failed", "reason": "R", "message": "m" * 200})
