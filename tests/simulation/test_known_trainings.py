@@ -217,12 +217,31 @@ def test_what_is_deleted_before_a_run_starts_is_named(
     reason, message = ready(world, TRAINING_RUNS, RUN)
     assert reason == "InputNotFound"
     assert says in message
+    if resource != TRAINING_PIPELINES:
+        assert ready(world, TRAINING_PIPELINES, BY_DATA) == (reason, message)
     calm(world)
     said = status(world, TRAINING_RUNS, RUN)
     assert (said["phase"], said["reason"]) == ("Failed", "InputNotFound")
     assert says in said["message"]
     assert [record.reason for record in world.world.bucket.runs.values()] == ["InputNotFound"]
     assert minors(world) == ["1.0"]
+
+
+def test_a_pipeline_says_what_its_runs_would_lack_until_it_is_there() -> None:
+    """Applied before package and data it waits for one after the other, and is Ready without anybody's doing."""
+    world = TrainingRun.start(0)
+    world.take(("boot", "loader:1"))
+    world.take(("user", "pipeline", BY_DATA, "Allow"))
+    said = []
+    for action in ("package", "data"):
+        settle(world)
+        said.append(ready(world, TRAINING_PIPELINES, BY_DATA))
+        world.take(("user", action))
+    settle(world)
+    assert [reason for reason, _ in said] == ["InputNotFound", "InputNotFound"]
+    assert said[0][1].startswith("package.version: ModelVersion price-1.0 is not there")
+    assert said[1][1].startswith("dataset: alias latest of Dataset housing stands for no version")
+    assert ready(world, TRAINING_PIPELINES, BY_DATA)[0] == "Ready"
 
 
 def looping(world: TrainingRun) -> str:

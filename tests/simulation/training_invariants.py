@@ -25,6 +25,7 @@ ENDS = "every run ends"
 ONE_RUN = "a trigger makes one run"
 FOLLOWS = "a pipeline has taken up the newest data"
 NOTHING_LEFT = "nothing of a run that is over still runs"
+TELLS = "a pipeline says what its runs would lack"
 USED = "a version says which pipelines name it"
 TRUE = "status never claims what was not recorded"
 ERRORS = "a reconciler fails only for its surroundings"
@@ -74,9 +75,10 @@ class TrainingInvariants:
                 raise Broken(NOTHING_LEFT, f"{pod['metadata']['name']} runs")
         for package in server.peek_all(MODEL_VERSIONS, NAMESPACE):
             self._check_used(package)
-        pipeline = server.peek(TRAINING_PIPELINES, NAMESPACE, BY_DATA)
-        if pipeline is not None:
-            self._check_follows(pipeline)
+        for pipeline in server.peek_all(TRAINING_PIPELINES, NAMESPACE):
+            self._check_inputs(pipeline)
+            if pipeline["metadata"]["name"] == BY_DATA:
+                self._check_follows(pipeline)
 
     def _check_used(self, package: Object) -> None:
         name = package["metadata"]["name"]
@@ -88,6 +90,16 @@ class TrainingInvariants:
         said = (package.get("status") or {}).get("usedBy", [])
         if said != sorted(users):  # at rest every run has ended
             raise Broken(USED, f"{name} says {said}, and is named by {users}")
+
+    def _check_inputs(self, pipeline: Object) -> None:
+        packages = {version["metadata"]["name"] for version in self._world.server.peek_all(MODEL_VERSIONS, NAMESPACE)}
+        wanted = {pipeline["spec"]["package"].get("version")} - {None} or packages  # all of them are of the one major
+        data = self._world.server.peek(DATASETS, NAMESPACE, pipeline["spec"]["dataset"]["name"]) or {}
+        lacks = not (packages & wanted and (data.get("status") or {}).get("latestVersion"))
+        conditions = (pipeline.get("status") or {}).get("conditions") or ()
+        reason = next((entry["reason"] for entry in conditions if entry["type"] == "Ready"), None)
+        if lacks != (reason in ("InputNotFound", "InputNotReady")):
+            raise Broken(TELLS, f"{pipeline['metadata']['name']}: Ready says {reason}, inputs lack is {lacks}")
 
     def _check_follows(self, pipeline: Object) -> None:
         data = self._world.server.peek(DATASETS, NAMESPACE, pipeline["spec"]["dataset"]["name"]) or {}

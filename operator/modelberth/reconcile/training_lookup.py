@@ -28,8 +28,8 @@ UNSTARTED_INDEX = "unstarted"
 UNSTARTED = "yes"
 RUN_INDEX = "run"
 """Pods by the TrainingRun that their label names."""
-DATASET_INDEX = "dataset"
-"""TrainingPipelines by the Dataset whose versions start them."""
+COLLECTION_INDEX = "collection"
+"""TrainingPipelines by what their inputs are versions of."""
 
 
 class RunMetrics(Protocol):

@@ -4,10 +4,13 @@ from collections.abc import Iterator
 
 from modelberth.api import names
 from modelberth.api.training_pipeline import Concurrency
-from modelberth.domain.objects import Object, dig, is_deleting, is_ready, label, name_of, namespace_of
+from modelberth.content.collections import Collection, artifact, dataset
+from modelberth.domain.content_version import collection_of
+from modelberth.domain.objects import Object, condition, dig, is_deleting, is_ready, label, name_of, namespace_of
+from modelberth.domain.training.inputs import collections_of
 from modelberth.domain.training.plan import has_ended
 from modelberth.reconcile.training_lookup import (
-    DATASET_INDEX,
+    COLLECTION_INDEX,
     PIPELINE_INDEX,
     RUN_INDEX,
     UNSTARTED,
@@ -35,7 +38,9 @@ def add_indexes(cache: Cache) -> None:
     cache.add_index(TRAINING_RUNS, PIPELINE_INDEX, lambda run: [str(dig(run, "spec", "pipeline") or "")])
     cache.add_index(TRAINING_RUNS, UNSTARTED_INDEX, lambda run: [] if _has_started(run) else [UNSTARTED])
     cache.add_index(PODS, RUN_INDEX, lambda pod: [label(pod, names.LABEL_RUN) or ""])
-    cache.add_index(TRAINING_PIPELINES, DATASET_INDEX, _followed)
+    cache.add_index(
+        TRAINING_PIPELINES, COLLECTION_INDEX, lambda pipeline: [*map(str, collections_of(pipeline.get("spec") or {}))]
+    )
 
 
 def work_for(resource: Resource, old: Object | None, new: Object | None, obj: Object, cache: Cache) -> Iterator[Work]:
@@ -53,10 +58,11 @@ def work_for(resource: Resource, old: Object | None, new: Object | None, obj: Ob
         if run:
             yield TRAINING_RUNS.plural, Key(namespace, run)
     elif resource in {DATASETS, DATASET_VERSIONS, MODEL_ARTIFACTS, MODEL_VERSIONS}:
-        if resource == DATASETS:
-            for pipeline in cache.by_index(TRAINING_PIPELINES, DATASET_INDEX, namespace, name):
+        is_news = old is None or new is None or _as_runs_see(old) != _as_runs_see(new)
+        if is_news or resource == DATASETS:
+            for pipeline in cache.by_index(TRAINING_PIPELINES, COLLECTION_INDEX, namespace, str(_collection(obj))):
                 yield TRAINING_PIPELINES.plural, Key(namespace, name_of(pipeline))
-        if old is None or new is None or _as_runs_see(old) != _as_runs_see(new):
+        if is_news:
             yield from _runs(cache.by_index(TRAINING_RUNS, UNSTARTED_INDEX, namespace, UNSTARTED))
 
 
@@ -85,12 +91,14 @@ def _as_pipelines_see(run: Object) -> tuple[object, ...]:
 
 
 def _as_runs_see(obj: Object) -> tuple[object, ...]:
-    """What makes a version or a collection an input."""
-    return is_ready(obj), is_deleting(obj), dig(obj, "status", "latestVersion"), dig(obj, "status", "aliases")
+    """What makes a version or a collection an input, the words that are quoted while it is none included."""
+    state = is_ready(obj), is_deleting(obj), dig(condition(obj, "Ready"), "message")
+    return *state, dig(obj, "spec", "versioning"), dig(obj, "status", "latestVersion"), dig(obj, "status", "aliases")
 
 
-def _followed(pipeline: Object) -> list[str]:
-    if dig(pipeline, "spec", "triggers", "onDatasetVersion") is None:
-        return []
-    name = dig(pipeline, "spec", "dataset", "name")
-    return [str(name)] if name else []
+def _collection(obj: Object) -> Collection:
+    """The collection that an object is, or is a version of."""
+    kind = obj["kind"]
+    if kind == MODEL_ARTIFACTS.kind:
+        return artifact(name_of(obj))
+    return dataset(name_of(obj)) if kind == DATASETS.kind else collection_of(obj)

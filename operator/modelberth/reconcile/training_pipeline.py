@@ -10,7 +10,7 @@ from modelberth.api import names
 from modelberth.api.training_pipeline import TrainingPipelineSpec
 from modelberth.domain.objects import Object, dig, generation_of, is_deleting, name_of, namespace_of, uid_of
 from modelberth.domain.training import triggers
-from modelberth.domain.training.inputs import standing_version
+from modelberth.domain.training.inputs import missing, standing_version
 from modelberth.domain.training.origin import comes_from
 from modelberth.domain.training.triggers import Observed
 from modelberth.domain.verdicts import summarise
@@ -82,6 +82,7 @@ class TrainingPipelineReconciler:
             standing=standing,
             is_older=standing is not None and _is_older(lookup.dataset_version(standing), pipeline),
             loops=standing is not None and comes_from(standing, name, lookup, run_named),
+            missing=missing(spec, lookup),
         )
 
     async def _create(self, pipeline: Object, run: Object) -> None:

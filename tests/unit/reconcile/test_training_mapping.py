@@ -7,6 +7,8 @@ from modelberth.runtime.cache import Cache
 from modelberth.runtime.resources import (
     DATASET_VERSIONS,
     DATASETS,
+    MODEL_ARTIFACTS,
+    MODEL_VERSIONS,
     PODS,
     TRAINING_PIPELINES,
     TRAINING_RUNS,
@@ -19,6 +21,7 @@ FED = ("trainingpipelines", Key("shop", "fed"))
 ONE = ("trainingruns", Key("shop", "one"))
 TWO = ("trainingruns", Key("shop", "two"))
 PACKAGE = ("modelversions", Key("shop", "price-1.0"))
+CATS = {"version": "cats-v0"}
 TRUST = (mapping.TRUST, Key("shop", ""))
 
 
@@ -75,8 +78,37 @@ def test_data_concerns_who_follows_it_and_who_waits_for_it(cache):
     """Pipelines of a dataset, and runs whose inputs are not found yet; a run that has started has what it needs."""
     assert {FED, ONE} <= mapping.work_for(DATASETS, None, objects.dataset(), cache)
     ready = mapping.work_for(DATASET_VERSIONS, objects.dataset_version(ready=False), objects.dataset_version(), cache)
-    assert ONE in ready
+    assert {FED, ONE} <= ready
     assert TWO not in ready
+
+
+@pytest.mark.parametrize(
+    ("resource", "obj"),
+    [
+        (MODEL_ARTIFACTS, objects.artifact("price", versioning="Semantic")),
+        (MODEL_VERSIONS, objects.version("price-1.0")),
+        (DATASETS, objects.dataset()),
+        (DATASET_VERSIONS, objects.dataset_version()),
+    ],
+)
+def test_a_pipeline_hears_of_whatever_it_may_lack(resource, obj):
+    """It says what its runs would lack, and so looks again at each of its inputs that comes or goes; at no other."""
+    ours, theirs = Cache(), Cache()
+    for cache, inputs in ((ours, {}), (theirs, {"package": {"artifact": "cats", "major": 1}, "dataset": CATS})):
+        mapping.add_indexes(cache)
+        cache.observe(pipeline(**inputs))
+    assert FED in mapping.work_for(resource, None, obj, ours)
+    assert FED in mapping.work_for(resource, obj, None, ours)
+    assert FED not in mapping.work_for(resource, None, obj, theirs)
+
+
+def test_a_pipeline_hears_why_an_input_is_not_ready(cache):
+    """Its own words quote the version's; a status that says the same again is no news."""
+    silent, failing = objects.version("price-1.0", ready=False), objects.version("price-1.0", ready=False)
+    failing["status"]["conditions"][0]["message"] = "the store cannot be reached"
+    assert FED in mapping.work_for(MODEL_VERSIONS, silent, failing, cache)
+    again = {**failing, "metadata": {**failing["metadata"], "resourceVersion": "2"}}
+    assert FED not in mapping.work_for(MODEL_VERSIONS, failing, again, cache)
 
 
 def test_a_pipeline_concerns_its_runs_when_its_spec_changes(cache):

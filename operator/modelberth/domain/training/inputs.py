@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 from modelberth.api.training_template import DataReference, PackageReference, TrainingTemplate
+from modelberth.content import collections
+from modelberth.content.collections import Collection
 from modelberth.content.versions import Version, split_object_name
 from modelberth.domain.objects import Object, condition, dig, is_deleting, is_ready, name_of
 from modelberth.domain.training import reasons
@@ -166,6 +168,25 @@ def resolve(template: TrainingTemplate, lookup: Lookup) -> Inputs:
         evaluation=_data("evaluation", template.evaluation, lookup) if template.evaluation else None,
         image=template.image,
     )
+
+
+def missing(template: TrainingTemplate, lookup: Lookup) -> Unresolved | None:
+    """What a run of the template would lack now; None for nothing."""
+    try:
+        resolve(template, lookup)
+    except Unresolved as lack:
+        return lack
+    return None
+
+
+def collections_of(template: Mapping[str, Any]) -> set[Collection]:
+    """The collections that the inputs of a template, as an object has it, come from."""
+    data = ((collections.dataset, field, "name") for field in ("dataset", "evaluation"))
+    return {
+        collection(str(name))
+        for collection, field, given in ((collections.artifact, "package", "artifact"), *data)
+        if (name := dig(template, field, given) or str(dig(template, field, "version") or "").rpartition("-")[0])
+    }
 
 
 def standing_version(reference: DataReference, lookup: Lookup) -> str | None:

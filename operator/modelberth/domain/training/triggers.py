@@ -25,9 +25,10 @@ from modelberth.domain.objects import (
     timestamps,
     uid_of,
 )
+from modelberth.domain.training.inputs import Unresolved
 from modelberth.domain.training.plan import has_ended
 from modelberth.domain.training.schedule import Schedule, ScheduleError
-from modelberth.domain.verdicts import Event, Standing, Verdict, blocked, summarise
+from modelberth.domain.verdicts import Event, Standing, Verdict, blocked, summarise, waiting
 
 TRIGGER_LOOP: Final = "TriggerLoop"
 LOOK_AGAIN: Final = 3600.0
@@ -45,6 +46,7 @@ class Observed:
         standing: the version that the dataset's alias stands for now; None for none.
         is_older: whether that version was there before the pipeline.
         loops: whether that version comes from this pipeline.
+        missing: what a run would lack that started now; None for nothing.
     """
 
     pipeline: Object
@@ -53,6 +55,7 @@ class Observed:
     standing: str | None = None
     is_older: bool = False
     loops: bool = False
+    missing: Unresolved | None = None
 
     @property
     def active(self) -> tuple[Object, ...]:
@@ -211,7 +214,7 @@ def _status(
     seen: Observed, found: _Findings, schedule: Mapping[str, Any] | None, data: Mapping[str, Any] | None, now: datetime
 ) -> dict[str, Any]:
     generation = generation_of(seen.pipeline)
-    verdict = found.fault or _healthy(seen)
+    verdict = found.fault or _lacking(seen.missing) or _healthy(seen)
     conditions = summarise(dig(seen.pipeline, "status", "conditions") or [], verdict, generation=generation, now=now)
     if seen.loops and data is not None:
         conditions = set_condition(
@@ -239,6 +242,13 @@ def _status(
         "conditions": conditions,
     }
     return {name: value for name, value in status.items() if value is not None}
+
+
+def _lacking(missing: Unresolved | None) -> Verdict | None:
+    """What keeps runs from being started; triggers make them all the same, and they wait for it themselves."""
+    if missing is None:
+        return None
+    return (blocked if missing.is_final else waiting)(missing.reason, missing.message)
 
 
 def _healthy(seen: Observed) -> Verdict:

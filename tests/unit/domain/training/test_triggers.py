@@ -9,12 +9,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from modelberth.api.training_pipeline import TrainingPipelineSpec
 from modelberth.domain.training import triggers
+from modelberth.domain.training.inputs import missing
 from modelberth.domain.training.origin import comes_from
 from modelberth.domain.training.triggers import Observed
 from tests.unit.domain import builders as objects
 from tests.unit.domain.builders import NOW, at
-from tests.unit.domain.training.builders import later, pipeline, run
-from tests.unit.domain.training.test_start import Shelf
+from tests.unit.domain.training.builders import later, pipeline, pipeline_spec, run
+from tests.unit.domain.training.test_start import HOUSING, PACKAGE, PRICE, Shelf
 
 EVERY_TEN = {"schedule": {"cron": "*/10 * * * *"}}
 BY_DATA = {"onDatasetVersion": {}}
@@ -198,6 +199,38 @@ def test_the_history_is_bounded():
     assert [gone["metadata"]["name"] for gone in plan.delete] == ["bad-0", "fed-0", "fed-1", "fed-2"]
     due = pipeline(successfulRunsHistoryLimit=0, triggers=EVERY_TEN)
     assert decide(due, runs=runs).delete == ()
+
+
+@pytest.mark.parametrize(
+    ("there", "reason", "words", "mark"),
+    [
+        ((), "InputNotFound", "package.version: ModelVersion price-1.0 is not there: push it", "Reconciling"),
+        ((PRICE, PACKAGE), "InputNotFound", "dataset: alias latest of Dataset housing stands for no", "Reconciling"),
+        (
+            (PRICE, objects.version("price-1.0", ready=False), *HOUSING),
+            "InputNotReady",
+            "package.version: ModelVersion price-1.0 is not Ready: why not",
+            "Reconciling",
+        ),
+        (
+            (objects.artifact("price"), PACKAGE, *HOUSING),
+            "BadPackage",
+            "push the package to an artifact with versioning Semantic",
+            "Stalled",
+        ),
+    ],
+)
+def test_a_pipeline_says_what_its_runs_would_lack(there, reason, words, mark):
+    """In a run's own words; its triggers go on as ever, and once all is there it is Ready."""
+    obj = pipeline(triggers=EVERY_TEN)
+    plan = decide(obj, missing=missing(pipeline_spec(), Shelf(*there)))
+    told = {entry["type"]: entry for entry in plan.status["conditions"]}
+    assert (told["Ready"]["status"], told["Ready"]["reason"]) == ("False", reason)
+    assert words in told["Ready"]["message"]
+    assert told.keys() == {"Ready", mark}
+    assert len(plan.create) == 1
+    whole = decide(after(obj, plan), missing=missing(pipeline_spec(), Shelf(PRICE, PACKAGE, *HOUSING)))
+    assert [(entry["type"], entry["reason"]) for entry in whole.status["conditions"]] == [("Ready", "Ready")]
 
 
 class Pipeline(RuleBasedStateMachine):
