@@ -1,4 +1,4 @@
-"""The end of a run, step by step: version record, ModelVersion, key, run record. Each may be done again.
+"""The end of a run, step by step: version record, run record, ModelVersion, key. Each may be done again.
 
 The version's record knows the run's uid, so that a run that comes here twice finds the number that it has, and what it
 means: also where two leaders each saw another attempt succeed. The run's record is written once, and what it says is
@@ -25,6 +25,7 @@ from modelberth.runtime.cache import Cache
 from modelberth.runtime.errors import AlreadyExists
 from modelberth.runtime.kube import KubeApi
 from modelberth.runtime.resources import MODEL_VERSIONS
+from modelberth.store.errors import StoreUnavailable
 from modelberth.store.port import StorePort
 from modelberth.store.run_types import AttemptRecord, KeyRecord, RunId, RunRecord
 from modelberth.store.types import NewVersion, Space, VersionRecord
@@ -74,10 +75,17 @@ class Finisher:
         if held is None:
             held = await self._ended(space, final, now)
         changes["imageID"] = held.inputs.get("imageID")
-        return told(held), changes
+        said = told(held)
+        if held.status == "Succeeded" and held.version:
+            said = replace(said, message=await self._shown(space, final.run, held))
+        return said, changes
 
     async def _ended(self, space: Space, final: Final, now: datetime) -> RunRecord:
-        """The run's record, after the version that it makes."""
+        """The run's record, with the number that it makes.
+
+        It comes before the object: of two leaders that see different ends the first to write it decides, and nothing
+        that anybody can deploy says otherwise.
+        """
         if final.ending.status != "Succeeded" or dig(final.run, "spec", "reproduces"):
             return await self._store.finish_run(space, _record(final, now))
         try:
@@ -85,12 +93,10 @@ class Finisher:
         except FormatError as error:
             none = Ending("Failed", reasons.BAD_OUTPUT, f"no version can be made: {error}")
             return await self._store.finish_run(space, _record(replace(final, ending=none), now))
-        held = await self._store.run_record(space, run_id(final.run))
-        if held is not None:  # by another leader, since it was last asked for: it made what there is to make
-            return held
-        final = replace(final, attempt=await self._maker(space, final, record.digest))
-        ending = await self._made(space, final, record)
-        return await self._store.finish_run(space, _record(replace(final, ending=ending), now))
+        name = object_name(record.collection.name, record.version)
+        made = replace(final.ending, version=name, message=final.ending.message or f"made {name}")
+        final = replace(final, ending=made, attempt=await self._maker(space, final, record.digest))
+        return await self._store.finish_run(space, _record(final, now))
 
     async def _maker(self, space: Space, final: Final, digest: str) -> AttemptRecord | None:
         """The attempt whose output the version is: the last one, unless another leader saw another one succeed."""
@@ -102,15 +108,17 @@ class Finisher:
                 return found
         return final.attempt
 
-    async def _made(self, space: Space, final: Final, record: VersionRecord) -> Ending:
-        """The ending with the version that the run made."""
-        name = object_name(record.collection.name, record.version)
-        taken = await self._create(final.run, name, record)
-        known = await self._store.run_of_key(space, final.key)
-        gone = known if known is not None and self._is_gone(final.run, known.version) else None
-        await self._store.remember_key(space, KeyRecord(final.key, run_id(final.run), name), instead_of=gone)
-        message = ". ".join(part for part in (final.ending.message or f"made {name}", taken) if part)
-        return replace(final.ending, version=name, message=message)
+    async def _shown(self, space: Space, run: Object, held: RunRecord) -> str:
+        """The message of a success, once its version is there for all to see and its key is known."""
+        holder, number = split_object_name(held.version)
+        record = await self._store.version_record(space, artifact(holder), number)
+        if record is None:
+            raise StoreUnavailable(f"the record of version {held.version} is not there yet; it is asked for again")
+        taken = await self._create(run, held.version, record)
+        known = await self._store.run_of_key(space, held.key)
+        gone = known if known is not None and self._is_gone(run, known.version) else None
+        await self._store.remember_key(space, KeyRecord(held.key, held.run, held.version), instead_of=gone)
+        return ". ".join(part for part in (held.message, taken) if part)
 
     async def _reserve(self, space: Space, final: Final) -> VersionRecord:
         inputs, settled, attempt = final.inputs, final.settled, final.attempt
