@@ -20,7 +20,7 @@ class Graph:
     Attributes:
         root: where it begins.
         nodes: each with its distance from the root: negative above it, positive below it.
-        links: every edge that was followed.
+        links: every edge that was followed, in the order of its farther end, then by time and name.
         is_cut: whether there is more than the limits let through.
     """
 
@@ -63,10 +63,18 @@ class _Walk:
         self._is_cut = False
 
     def graph(self) -> Graph:
-        """What was reached, nearest first."""
-        ordered = sorted(self._distances.items(), key=lambda item: abs(item[1]))
+        """What was reached, nearest first; of what is as near, the oldest first, so that two answers are alike."""
+        ordered = sorted(self._distances.items(), key=lambda item: (abs(item[1]), *self._age(item[0])))
         nodes = tuple((self._index.node(node), far) for node, far in ordered)
-        return Graph(self._root, nodes, tuple(self._links), self._is_cut)
+        return Graph(self._root, nodes, tuple(sorted(self._links, key=self._place)), self._is_cut)
+
+    def _place(self, link: Link) -> tuple[object, ...]:
+        source, target, relation = link.edge
+        far = max(abs(self._distances[source]), abs(self._distances[target]))
+        return (far, *self._age(target), *self._age(source), relation)
+
+    def _age(self, node: NodeId) -> tuple[str, NodeId]:
+        return self._index.node(node).at, node
 
     def follow(self, sign: int) -> None:
         """Go up (-1) or down (1), a step from all nodes at a time. A cycle ends where it comes back."""

@@ -256,6 +256,13 @@ class TestWalk:
         assert (len(graph.nodes), graph.is_cut) == (10, True)
         assert all(link.edge.target in {node.id for node, _ in graph.nodes} for link in graph.links)
 
+    def test_the_order_does_not_depend_on_what_came_in_first(self):
+        """Nearest first, then by time, then by name: the same question twice has the same answer."""
+        facts = [run(f"r{n}", dataset="d-v0", made=f"m-1.{n}") for n in range(5)]
+        one, other = (walk(index_of(*some), dataset_version("d-v0"), "down") for some in (facts, facts[::-1]))
+        assert (one.nodes, one.links) == (other.nodes, other.links)
+        assert [node.id.name for node, far in one.nodes if far == 1] == ["r0", "r1", "r2", "r3", "r4"]
+
     def test_a_cycle(self):
         """Declared lineage can go round; the walk does not."""
         index = index_of(
