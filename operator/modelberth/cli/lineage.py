@@ -34,12 +34,14 @@ _WORDS: Mapping[str, str] = {
     "modelversion": "version",
     "trainingrun": "run",
     "registeredmodel": "model",
-    "environment": "in",
+    "environment": "",
     "outside": "",
 }
 
 _LONGEST = 56
 """Characters of a name in the table: the names of an image with its digest and of a commit go on and on."""
+_IMAGE = 24
+"""Characters of an environment's image at least: Python and the list of packages, which follow it, stay whole."""
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 
 
@@ -122,12 +124,16 @@ def _when(intervals: Sequence[Mapping[str, Any]]) -> str:
 
 def _is_shortened(graph: Answer) -> bool:
     """Whether the table does not have everything."""
-    has_long = any(_short(node["name"]) != node["name"] for node in graph["nodes"])
+    has_long = any(_short(node) != node["name"] for node in graph["nodes"])
     return has_long or any(len(edge["intervals"]) > 1 for edge in graph["edges"])
 
 
-def _short(name: str) -> str:
-    return shortened(_DIGEST.sub(lambda found: short_digest(found[0]), name), _LONGEST)
+def _short(node: Mapping[str, Any]) -> str:
+    name = _DIGEST.sub(lambda found: short_digest(found[0]), node["name"])
+    if node["kind"] != "environment":
+        return shortened(name, _LONGEST)
+    image, comma, rest = name.partition(", ")
+    return shortened(image, max(_LONGEST - len(comma + rest), _IMAGE)) + comma + rest
 
 
 def _when_and_who(node: Mapping[str, Any]) -> str:
@@ -136,12 +142,16 @@ def _when_and_who(node: Mapping[str, Any]) -> str:
 
 def _name(node: Mapping[str, Any]) -> str:
     status = f" ({node['reason'] or node['status']})" if node["status"] not in ("", "Succeeded") else ""
-    return f"{_word(node)} {_short(node['name'])}{status}".strip()
+    return f"{_word(node)} {_short(node)}{status}".strip()
 
 
 def _word(node: Mapping[str, Any]) -> str:
-    """What it is, in a word; nothing for a URI, which says so itself."""
+    """What it is, in a word; nothing for a URI, which says so itself, and an environment, as the relation says."""
     return _WORDS.get(node["kind"], node["kind"])
+
+
+def _pictured(node: Mapping[str, Any]) -> str:
+    return "environment" if node["kind"] == "environment" else _word(node)
 
 
 def _picture(graph: Answer) -> Picture:
@@ -149,9 +159,7 @@ def _picture(graph: Answer) -> Picture:
         Box(
             id=node["id"],
             title=node["name"],
-            subtitle=" ".join(
-                text for text in (_WORDS.get(node["kind"], node["kind"]), node["status"], time_text(node["at"])) if text
-            ),
+            subtitle=" ".join(text for text in (_pictured(node), node["status"], time_text(node["at"])) if text),
             kind=node["kind"],
             is_root=node["id"] == graph["root"],
             is_known=node["known"] or node["kind"] in ("code", "environment"),

@@ -142,9 +142,10 @@ class TestLineage:
         registry.questions = lambda _: (200, graph)
         _, out, err = run("lineage", "price-1.1")
         assert max(map(len, out.splitlines())) < 160
-        assert "in registry.example.org/team/tr…" in out
+        assert "environment   registry.exa…00000000000, Python 3.12.4, packages 0123456789ab" in out
         assert "2026-11-23T09:00:00Z – now, and 2 earlier" in out
         assert "-o json has them whole" in err
+        assert f"{image}\\nenvironment" in run("lineage", "price-1.1", "-o", "dot")[1]
         assert image in json.loads(run("lineage", "price-1.1", "-o", "json")[1])["nodes"][1]["name"]
 
     @pytest.mark.parametrize(
