@@ -85,7 +85,8 @@ def state_line(run: Mapping[str, Any]) -> str:
 
 def ending_line(record: Mapping[str, Any]) -> str:
     """How a run ended, in the same line, from its record."""
-    why = ": ".join(part for part in (record["reason"], record["message"]) if part)
+    reason = "" if record["reason"] == record["status"] else record["reason"]
+    why = ": ".join(part for part in (reason, record["message"]) if part)
     return " ".join(filter(None, (record["status"], record["version"]))) + (f": {why}" if why else "")
 
 
@@ -111,6 +112,8 @@ def why_of(run: Mapping[str, Any]) -> str:
     reason, message = str(said.get("reason") or ""), str(said.get("message") or "")
     if status.get("phase") == "Succeeded":
         return message if status.get("message") else ""
+    if message and reason == status.get("phase"):
+        return message
     return f"{reason}: {message}" if reason and message else message or reason
 
 

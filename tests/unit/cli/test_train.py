@@ -152,6 +152,7 @@ class TestTrain:
             ("Waiting", "QuotaExceeded", "Waiting: QuotaExceeded: the words"),
             ("Waiting", "Waiting", "Waiting"),
             ("Training", "Training", "Training"),
+            ("Skipped", "Skipped", "Skipped: the words"),
         ],
     )
     def test_why_it_does_not_go_on(self, phase, reason, line):
@@ -298,6 +299,12 @@ class TestFollow:
         assert (found, out) == (code, "epoch 10\n")
         assert "modelberth run get housing-1 DIR brings all of it" in err
         assert err.endswith(f"{status} price-1.1: R: why it ended\n")
+
+    @pytest.mark.parametrize("status", ["Succeeded", "Skipped"])
+    def test_how_it_ended_is_said_once(self, registry, run, cluster, status):
+        """A reason that is the status says nothing more."""
+        registry.answers["runs/housing-1"] = {**RECORD, "status": status, "reason": status, "message": "the words"}
+        assert run("run", "follow", "housing-1")[2].endswith(f"\n{status} price-1.1: the words\n")
 
     def test_without_the_right_to_its_log(self, cluster, run):
         """Its end is in the object."""
