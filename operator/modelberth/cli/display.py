@@ -13,7 +13,8 @@ _BAR = 28
 _TERMINAL_SECONDS = 0.2
 _LOG_SECONDS = 10.0
 _NOTICE_SECONDS = 30.0
-_VERBS = {"hash": "hashing", "send": "sending", "load": "loading", "verify": "verifying"}
+# What the store has already counts as stored: of that nothing is sent.
+_VERBS = {"hash": "hashing", "send": "storing", "load": "loading", "verify": "verifying"}
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def test_a_log_gets_lines(monkeypatch):
     with showing(progress, quiet=False):
         progress.begin("send", 2048)
         progress.add(2048)
-    assert screen.getvalue() == "sending: 2.0 KiB of 2.0 KiB\n"
+    assert screen.getvalue() == "storing: 2.0 KiB of 2.0 KiB\n"
 
 
 @pytest.mark.parametrize("begun", [True, False])
