@@ -70,7 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _summary(loaded: Loaded) -> str:
     how = f"{size(loaded.fetched_bytes)} fetched" if loaded.fetched_bytes else "intact, nothing fetched"
-    return f"{loaded.path}: {loaded.digest}, {loaded.file_count} files, {size(loaded.size_bytes)} ({how})"
+    files = f"{loaded.file_count} file{'' if loaded.file_count == 1 else 's'}"
+    return f"{loaded.path}: {loaded.digest}, {files}, {size(loaded.size_bytes)} ({how})"
 
 
 @contextmanager

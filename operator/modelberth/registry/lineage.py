@@ -161,7 +161,11 @@ def _check_has_come(at: str, known: Sequence[str]) -> None:
 def _last_run(index: Index, name: str) -> NodeId:
     found = index.runs_named(name)
     if not found:
-        raise Problem(404, "RunNotFound", f"no run {name} has ended yet: see its TrainingRun for how far it is")
+        raise Problem(
+            404,
+            "RunNotFound",
+            f"no run {name} is on record: only what has ended is, and modelberth run list shows the rest",
+        )
     return found[0].id
 
 
