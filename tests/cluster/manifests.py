@@ -83,6 +83,8 @@ def many(count: int, key: str, value: str) -> str:
 
 
 ALIAS_RULE = "an alias name is 1 to 40 lower case letters, digits and '-'"
+ALIASED_MODEL = "spec.aliases: write the version's object name, <artifact>-<version>, such as handwriting-v1"
+ALIASED = "spec.aliases: write the version's object name, <metadata.name>-<version>, such as handwriting-v1"
 ONE_SOURCE = "spec.source has exactly one of pushed and inline; give one and remove the other"
 ONE_TEMPLATE = "spec has exactly one of template and templateRef; give one and remove the other"
 PATH_RULE = "a path is relative and plain"
@@ -97,6 +99,8 @@ BAD_ARTIFACTS = (
     bad("an alias of 41 characters", artifact(f"{{aliases: {{{'a' * 41}: {{version: mnist-v4}}}}}}"), ALIAS_RULE),
     bad("an alias that ends with a dash", artifact("{aliases: {best-: {version: mnist-v4}}}"), ALIAS_RULE),
     bad("65 aliases", artifact(f"{{aliases: {many(65, 'a{}', '{version: mnist-v1}')}}}"), "must have at most 64 items"),
+    bad("an alias to a number", artifact("{aliases: {best: {version: v1}}}"), ALIASED),
+    bad("an alias to an address", artifact("{aliases: {best: {version: 'mnist:v1'}}}"), ALIASED),
     bad("an alias without a version", artifact("{aliases: {best: {}}}"), "spec.aliases.best.version: Required value"),
     bad(
         "an alias to another artifact's version",
@@ -164,8 +168,10 @@ BAD_MODELS = (
     bad("an alias that begins with a digit", model("{aliases: {1st: {version: mnist-v4}}}"), ALIAS_RULE),
     bad("an alias of 41 characters", model(f"{{aliases: {{{'a' * 41}: {{version: mnist-v4}}}}}}"), ALIAS_RULE),
     bad("an alias without a version", model("{aliases: {production: {}}}"), "spec.aliases.production.version: Required value"),
-    bad("an alias to an address", model("{aliases: {production: {version: 'mnist:v4'}}}"), "spec.aliases.production.version", "should match"),
-    bad("an alias to an artifact", model("{aliases: {production: {version: mnist}}}"), "spec.aliases.production.version", "should match"),
+    bad("an alias to an address", model("{aliases: {production: {version: 'mnist:v4'}}}"), ALIASED_MODEL),
+    bad("an alias to an artifact", model("{aliases: {production: {version: mnist}}}"), ALIASED_MODEL),
+    bad("an alias to a number", model("{aliases: {production: {version: v1}}}"), ALIASED_MODEL),
+    bad("an alias to nothing", model("{aliases: {production: {version: ''}}}"), ALIASED_MODEL),
     bad("a version name of 64 characters", model(f"{{aliases: {{production: {{version: {'a' * 61}-v1}}}}}}"), "spec.aliases.production.version: Too long"),
     bad("a pin that is no digest", model("{aliases: {production: {version: mnist-v4, digest: v4}}}"), "spec.aliases.production.digest", "should be at least 71 chars long"),
     bad("an alias as a list", model("{aliases: [{name: production, version: mnist-v4}]}"), 'unknown field "spec.aliases[0].name"'),
@@ -230,6 +236,7 @@ BAD_SESSIONS = (
 INLINE = "source: {inline: {files: {a: {text: x}}}}"
 BAD_DATA = (
     bad("a way of counting", dataset("{versioning: Semantic}"), 'unknown field "spec.versioning"'),
+    bad("an alias to a number", dataset("{aliases: {best: {version: v1}}}"), ALIASED),
     bad("an alias to another dataset's version", dataset("{aliases: {best: {version: cars-v1}}}"), "a dataset's alias stands for one of its own versions"),
     bad("an alias named latest", dataset("{aliases: {latest: {version: housing-v1}}}"), "latest is reserved"),
     bad("a name of 51 characters", dataset(name="a" * 51), "metadata.name of a Dataset is 1 to 50"),

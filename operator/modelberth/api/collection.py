@@ -13,13 +13,21 @@ from modelberth.api.common import (
     SpecModel,
     VersionName,
     alias_names,
+    in_words,
 )
 
 
 class CollectionAlias(SpecModel):
     """One alias of an artifact or a dataset."""
 
-    version: VersionName
+    version: Annotated[
+        VersionName,
+        Field(
+            json_schema_extra=in_words(
+                "spec.aliases: write the version's object name, <metadata.name>-<version>, such as handwriting-v1"
+            )
+        ),
+    ]
     """The version that the alias stands for, by its object name (mnist-v3); one of this collection's own."""
 
 

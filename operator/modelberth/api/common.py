@@ -5,6 +5,7 @@ CRD whose estimate is too high, and an object has to fit into etcd.
 """
 
 import re
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
@@ -76,6 +77,20 @@ def alias_names(field: str) -> dict[str, Any]:
             ),
         ),
     }
+
+
+def in_words(what: str) -> Callable[[dict[str, Any]], None]:
+    """For a version's object name that people write: a sentence in place of the pattern, which nobody reads.
+
+    Args:
+        what: the field, what it takes and an example.
+    """
+
+    def say(schema: dict[str, Any]) -> None:
+        del schema["minLength"], schema["pattern"]
+        schema.update(rules(rule(f"self.matches('{VERSION_NAME_PATTERN}')", what)))
+
+    return say
 
 
 def only_in_code(schema: dict[str, Any]) -> None:

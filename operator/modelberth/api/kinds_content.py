@@ -40,7 +40,8 @@ def _collection(
         rules=(
             short_name_rule(name, ARTIFACT_NAME_LIMIT),
             rule(
-                "!has(self.spec.aliases) || self.spec.aliases.all(name, self.spec.aliases[name].version.substring(0,"
+                "!has(self.spec.aliases) || self.spec.aliases.all(name,"
+                " !self.spec.aliases[name].version.contains('-') || self.spec.aliases[name].version.substring(0,"
                 " self.spec.aliases[name].version.lastIndexOf('-')) == self.metadata.name)",
                 foreign_alias,
             ),

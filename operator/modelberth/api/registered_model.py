@@ -25,6 +25,7 @@ from modelberth.api.common import (
     VersionName,
     alias_names,
     immutable,
+    in_words,
     rule,
     rules,
 )
@@ -47,7 +48,14 @@ class Change(SpecModel):
 class ModelAlias(SpecModel):
     """One alias of a registered model."""
 
-    version: VersionName
+    version: Annotated[
+        VersionName,
+        Field(
+            json_schema_extra=in_words(
+                "spec.aliases: write the version's object name, <artifact>-<version>, such as handwriting-v1"
+            )
+        ),
+    ]
     """The ModelVersion that the alias shall stand for, by its object name (mnist-v4). Being aliased links it."""
     digest: Digest | None = None
     """A pin: where it differs from the version's own digest, the alias is not followed."""

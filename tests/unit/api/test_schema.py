@@ -3,11 +3,14 @@
 from typing import Annotated
 
 import pytest
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationError
 
-from modelberth.api.common import CountOrPercent, SpecModel, only_in_code, rule, rules
+from modelberth.api.common import VERSION_NAME_PATTERN, CountOrPercent, SpecModel, only_in_code, rule, rules
 from modelberth.api.crd import custom_resource_definition, object_schema
+from modelberth.api.dataset import DatasetSpec
 from modelberth.api.kinds import KINDS
+from modelberth.api.model_artifact import ModelArtifactSpec
+from modelberth.api.registered_model import RegisteredModelSpec
 from modelberth.api.schema import UndescribedFieldError, structural
 
 
@@ -150,6 +153,18 @@ def test_every_rule_has_a_message(kind):
         for entry in node.get("x-kubernetes-validations", ()):
             assert entry["message"].strip(), path
             assert "\n" not in entry["message"], path
+
+
+@pytest.mark.parametrize("spec", [ModelArtifactSpec, DatasetSpec, RegisteredModelSpec])
+def test_an_alias_version_that_is_no_object_name_is_told_in_words(spec):
+    """`v1` is what people write first: they are told how to write it, and not a pattern or a length."""
+    version = structural(spec)["properties"]["aliases"]["additionalProperties"]["properties"]["version"]
+    assert not {"pattern", "minLength"} & version.keys()
+    [entry] = version["x-kubernetes-validations"]
+    assert VERSION_NAME_PATTERN in entry["rule"]
+    assert entry["message"].endswith("-<version>, such as handwriting-v1")
+    with pytest.raises(ValidationError):
+        spec.model_validate({"aliases": {"best": {"version": "v1"}}})
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
