@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from modelberth.api.conditions import MESSAGE_LIMIT
 
@@ -130,7 +131,22 @@ TrainingRunName = Annotated[str, Field(min_length=1, max_length=TRAINING_RUN_NAM
 AliasName = Annotated[str, Field(min_length=1, max_length=ALIAS_LIMIT, pattern=ALIAS_PATTERN)]
 Version = Annotated[str, Field(min_length=1, max_length=VERSION_LIMIT, pattern=VERSION_PATTERN)]
 SequenceNumber = Annotated[str, Field(min_length=1, max_length=VERSION_LIMIT, pattern=SEQUENCE_PATTERN)]
-VersionName = Annotated[str, Field(min_length=3, max_length=VERSION_NAME_LIMIT, pattern=VERSION_NAME_PATTERN)]
+
+
+def _is_version_name(value: str) -> str:
+    if len(value) > VERSION_NAME_LIMIT or re.fullmatch(VERSION_NAME_PATTERN, value) is None:
+        words = "write a version's object name, its collection's name and the version, such as handwriting-v1"
+        raise PydanticCustomError("version_name", words)
+    return value
+
+
+VersionName = Annotated[
+    str,
+    AfterValidator(_is_version_name),
+    WithJsonSchema(
+        {"type": "string", "minLength": 3, "maxLength": VERSION_NAME_LIMIT, "pattern": VERSION_NAME_PATTERN}
+    ),
+]
 VersionNames = Annotated[
     tuple[VersionName, ...], Field(max_length=64, json_schema_extra={"x-kubernetes-list-type": "set"})
 ]

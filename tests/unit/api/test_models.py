@@ -7,6 +7,7 @@ import yaml
 from pydantic import ValidationError
 
 from modelberth.api.common import SpecModel
+from modelberth.api.dataset_version import DatasetVersionSpec
 from modelberth.api.kinds import KINDS
 from modelberth.api.model_artifact import ModelArtifactSpec
 from modelberth.api.model_deployment import ModelDeploymentSpec, ModelDeploymentStatus
@@ -88,6 +89,18 @@ def test_names_that_are_no_versions(name):
     """Artifacts, addresses and other spellings are no names of versions."""
     with pytest.raises(ValidationError):
         RegisteredModelSpec.model_validate({"links": {name: {}}})
+
+
+@pytest.mark.parametrize("name", ["flats:v0", "flats", "v0", "", f"{'a' * 61}-v1"])
+def test_what_is_no_object_name_is_told_in_words(name):
+    """Whoever pushes with such a parent reads a sentence with an example, and no regular expression."""
+    source = {"inline": {"files": {"a": {"text": "x"}}}}
+    with pytest.raises(ValidationError) as refusal:
+        DatasetVersionSpec.model_validate({"dataset": "a", "version": "v1", "source": source, "derivedFrom": [name]})
+    [fault] = refusal.value.errors()
+    assert fault["loc"] == ("derivedFrom", 0)
+    assert fault["msg"].startswith("write a version's object name")
+    assert "such as handwriting-v1" in fault["msg"]
 
 
 def test_metrics_are_finite_numbers():
