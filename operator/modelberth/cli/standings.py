@@ -6,9 +6,12 @@ from typing import Any, Literal, NamedTuple
 
 from modelberth.cli.cluster import Cluster
 from modelberth.cli.following import has_ended, is_held_up
+from modelberth.content.versions import split_object_name
 from modelberth.domain.objects import dig
 from modelberth.runtime.resources import (
     DATASET_VERSIONS,
+    DATASETS,
+    MODEL_ARTIFACTS,
     MODEL_DEPLOYMENTS,
     MODEL_VERSIONS,
     REGISTERED_MODELS,
@@ -38,6 +41,7 @@ class Standing(NamedTuple):
         details: further lines.
         uid: of the object, where records are known by it.
         is_settled: False while it goes on, so that what it says may change.
+        note: what is worth knowing although nothing is wrong.
     """
 
     stage: Stage
@@ -49,6 +53,7 @@ class Standing(NamedTuple):
     details: Sequence[str] = ()
     uid: str = ""
     is_settled: bool = True
+    note: str = ""
 
 
 class Standings:
@@ -69,7 +74,7 @@ class Standings:
         if run is not None:
             yield _of_run(run)
         yield from self._of_pipeline(name)
-        yield from self._summaries("loading", (MODEL_VERSIONS, DATASET_VERSIONS), name)
+        yield from self._summaries("loading", (MODEL_ARTIFACTS, DATASETS, MODEL_VERSIONS, DATASET_VERSIONS), name)
         yield from self._of_version(name)
         yield from self._of_model(name)
         deployment = self._get(MODEL_DEPLOYMENTS, name)
@@ -157,6 +162,7 @@ class Standings:
                     str(ready.get("reason") or ""),
                     str(ready.get("message") or "the operator has not seen it yet"),
                     is_well,
+                    note=_proof(resource, name) if is_well else "",
                 )
 
     def _get(self, resource: Resource, name: str) -> Object | None:
@@ -193,6 +199,15 @@ def _of_run(run: Object) -> Standing:
         uid=str(dig(run, "metadata", "uid") or ""),
         is_settled=has_ended(run),
     )
+
+
+def _proof(resource: Resource, name: str) -> str:
+    """What Ready says of a version: it is no claim about what the store holds now."""
+    if resource not in (MODEL_VERSIONS, DATASET_VERSIONS):
+        return ""
+    which = " --dataset" if resource == DATASET_VERSIONS else ""
+    address = ":".join(split_object_name(name))
+    return f"proven when it was stored; modelberth verify {address}{which} reads every byte again"
 
 
 def _ready(found: Object) -> Mapping[str, Any]:

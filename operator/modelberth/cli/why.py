@@ -1,4 +1,4 @@
-"""Say why something failed: a run, a pipeline, a version, a ModelDeployment, or MODEL:ALIAS.
+"""Say why something failed: a run, a pipeline, a version, an artifact, a dataset, a ModelDeployment, or MODEL:ALIAS.
 
 One answer for training (from the records, with traceback and the end of the log), loading and serving (from the objects
 that you may read). Of a version it also says which aliases and deployments ask for it, and that they could not load it,
@@ -121,6 +121,8 @@ def _lines(found: Sequence[Standing]) -> Iterator[str]:
             reason = f" ({standing.reason})" if standing.reason not in ("", standing.state) else ""
             mark = "ok " if standing.is_well else "!! "
             yield f"{mark}{stage:<9} {standing.subject}: {standing.state}{reason}"
+            if standing.note:
+                yield f"             {standing.note}"
             if not (standing.is_well and standing.is_settled):
                 yield from (f"             {line}" for line in [*standing.message.splitlines(), *standing.details])
 

@@ -433,9 +433,23 @@ class TestWhy:
         code, out, _ = run("why", name)
         assert code == 0
         assert "ok loading   ModelVersion price-1.2: Ready (Available)" in out
+        assert "proven when it was stored; modelberth verify price:1.2 reads every byte again" in out
         assert "!! serving   alias prices:production → price-1.2: Blocked (LoadFailed)" in out
         assert "refused: object x of spaces/y" in out
         assert "ModelDeployment other" not in out
+
+    @pytest.mark.parametrize(("plural", "kind"), [("datasets", "Dataset"), ("modelartifacts", "ModelArtifact")])
+    def test_a_dataset_or_an_artifact(self, cluster, run, plural, kind):
+        """What its condition says."""
+        cluster.put(plural, "flats", {}, condition("False", "VersionNotReady", "alias best: flats-v9 is not there"))
+        code, out, _ = run("why", "flats")
+        assert (code, f"!! loading   {kind} flats: NotReady (VersionNotReady)" in out) == (0, True)
+        assert "flats-v9 is not there" in out
+
+    def test_a_dataset_version(self, cluster, run):
+        """That it was proven is said with the command that proves it again."""
+        cluster.put("datasetversions", "flats-v0", {}, condition("True", "Ready", "stored"))
+        assert "modelberth verify flats:v0 --dataset reads every byte again" in run("why", "flats-v0")[1]
 
     def test_a_registered_model(self, cluster, run):
         """Is all of its aliases."""
