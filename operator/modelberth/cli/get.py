@@ -18,18 +18,19 @@ from modelberth.cli.errors import CommandError, UsageError
 from modelberth.cli.existence import check_namespace
 from modelberth.cli.matching import matching
 from modelberth.cli.questions import number, short_digest
+from modelberth.cli.reading import object_name_meant
 from modelberth.cli.session import Place, session_access
 from modelberth.cli.tables import table
 from modelberth.cli.times import time_text
 from modelberth.cli.zipping import save_zip
 from modelberth.content.addresses import LATEST
 from modelberth.content.collections import Collection, CollectionFamily
-from modelberth.content.errors import FormatError
-from modelberth.content.versions import object_name, split_object_name
+from modelberth.content.versions import object_name
 from modelberth.domain.objects import dig
 from modelberth.runtime.families import FAMILIES, FAMILY_OF, ContentFamily
 from modelberth.runtime.resources import REGISTERED_MODELS, Object, Resource
-from modelberth.transfer.errors import HttpFailure
+from modelberth.transfer.errors import HttpFailure, TransferError
+from modelberth.transfer.patience import is_passing
 
 T = TypeVar("T")
 
@@ -169,23 +170,17 @@ def _named(
         found["modelAliases"] = _aliases(model)
     if not is_known and not any(found.values()):
         kinds = [*(family.collections.kind for family in holders), *([] if only else [REGISTERED_MODELS.kind])]
-        raise CommandError(f"there is no {' and no '.join(kinds)} {name} in namespace {namespace}{_meant(name)}")
+        raise CommandError(
+            f"there is no {' and no '.join(kinds)} {name} in namespace {namespace}{object_name_meant(name)}"
+        )
     return found
-
-
-def _meant(name: str) -> str:
-    """A word for who wrote a version's object name."""
-    try:
-        return "; is {}:{} meant?".format(*split_object_name(name))
-    except FormatError:
-        return ""
 
 
 def _versions(
     cluster: Cluster, place: Place, namespace: str, collection: Collection, holder: Object | None
 ) -> list[Row]:
     """Records and objects together: a record without an object is a draft, an object without a record is waiting."""
-    records = {str(record["version"]): record for record in _records(cluster, place, namespace, collection)}
+    records = {str(record["version"]): record for record in _records(cluster, place, namespace, collection, holder)}
     family = FAMILY_OF[collection.family]
     objects = {
         str(dig(item, "spec", "version")): item
@@ -222,15 +217,19 @@ def _aliases_by_version(holder: Object | None) -> dict[str, list[str]]:
     return found
 
 
-def _records(cluster: Cluster, place: Place, namespace: str, collection: Collection) -> Sequence[Mapping[str, Any]]:
-    """What the store has on record; nothing but a warning for who may see the objects only."""
+def _records(
+    cluster: Cluster, place: Place, namespace: str, collection: Collection, holder: Object | None
+) -> Sequence[Mapping[str, Any]]:
+    """What the store has on record; a warning alone for who may see the objects only, or while the registry is away."""
     try:
         with session_access(cluster, place, namespace, "Pull", family=collection.family) as access:
             return access.client.versions(collection)
-    except HttpFailure as error:
-        if error.status != 403:
+    except TransferError as error:
+        why = (error.reason or str(error)) if isinstance(error, HttpFailure) and error.status == 403 else ""
+        # Where not even the holder is there, nothing could be said.
+        if not why and not (holder and is_passing(error)):
             raise
-        print(f"drafts are not shown: {error.reason}", file=sys.stderr)
+        print(f"drafts are not shown: {why or error}", file=sys.stderr)
         return []
 
 

@@ -5,9 +5,12 @@ from contextlib import ExitStack, contextmanager
 
 from modelberth.cli.access import Access, Named
 from modelberth.cli.cluster import Cluster
+from modelberth.cli.errors import CommandError
 from modelberth.cli.session import Place, session_access
 from modelberth.content.addresses import Address
 from modelberth.content.collections import CollectionFamily
+from modelberth.content.errors import FormatError
+from modelberth.content.versions import split_object_name
 from modelberth.transfer.errors import HttpFailure
 
 
@@ -33,12 +36,33 @@ def reading(
     with ExitStack() as asking:
         access, of = _any_session(asking, cluster, place, namespace, family)
         # A digest without a word of whose it is was always a model's.
-        found = access.find(address, desired=desired, family=family or ("models" if address.digest else None))
+        with _hint(address):
+            found = access.find(address, desired=desired, family=family or ("models" if address.digest else None))
         if found.family == of:
             yield access, found
             return
     with session_access(cluster, place, namespace, "Pull", family=found.family) as access:
         yield access, found
+
+
+@contextmanager
+def _hint(address: Address) -> Iterator[None]:
+    """A word for who wrote a version's object name where an address is meant."""
+    try:
+        yield
+    except HttpFailure as error:
+        meant = object_name_meant(address.name) if error.code == "NameNotFound" else ""
+        if not meant:
+            raise
+        raise CommandError(f"{error}{meant}") from None
+
+
+def object_name_meant(name: str) -> str:
+    """`; is mnist:v4 meant?` of `mnist-v4`; nothing of what is no version's object name."""
+    try:
+        return "; is {}:{} meant?".format(*split_object_name(name))
+    except FormatError:
+        return ""
 
 
 def _any_session(

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from modelberth.transfer.patience import Patience
 from tests.unit.cli.fake_cluster import sessions_left
 from tests.unit.transfer.conftest import content, fill
 
@@ -64,7 +65,7 @@ def test_an_unknown_address_is_told_in_the_registrys_words(run, pushed, tmp_path
     """404 becomes one line."""
     code, _, err = run("load", "mnist:v7", tmp_path / "a")
     assert code == 1
-    assert err == "modelberth load: mnist:v7 is not known (HTTP 404 NotFound)\n"
+    assert err == "modelberth load: mnist:v7 is not known (HTTP 404 NameNotFound)\n"
 
 
 def test_a_wrong_address_is_told_with_the_form(run, tmp_path):
@@ -217,6 +218,25 @@ def test_get_without_the_right_to_pull_shows_the_objects(cluster, run):
     assert code == 0
     assert "mnist-v0" in out
     assert err == "drafts are not shown: get modelversions/content is needed\n"
+
+
+def test_get_while_the_registry_is_away(cluster, registry, run, monkeypatch):
+    """Shows the objects, and says what is missing; where there is no object either, nothing is known."""
+    monkeypatch.setattr("modelberth.cli.session.Patience", lambda **_: Patience(seconds=0))
+    registry.faults = lambda method, kind, path: 503 if kind == "versions" else None
+    cluster.put("modelversions", "mnist-v0", {"artifact": "mnist", "version": "v0"})
+    cluster.put("modelartifacts", "mnist", {})
+    code, out, err = run("get", "mnist")
+    assert (code, "mnist-v0" in out, "drafts are not shown: " in err) == (0, True, True)
+    assert run("get", "nothing")[0] == 1
+
+
+def test_an_objects_name_is_no_address(cluster, run, tmp_path):
+    """Who writes mnist-v0 is told what to write."""
+    for words in (["load", "mnist-v0", tmp_path / "a"], ["verify", "mnist-v0"], ["get", "mnist-v0", "--zip", "file"]):
+        code, _, err = run(*words)
+        assert (code, "is mnist:v0 meant?" in err) == (1, True)
+    assert "meant" not in run("load", "mnist", tmp_path / "a")[2]
 
 
 def test_history_is_a_table_or_json(registry, cluster, run):

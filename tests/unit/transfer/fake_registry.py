@@ -145,7 +145,7 @@ class _Handler(Handler):
         wanted = query.get("family", ["models", "datasets"])
         families = [of for of in wanted if version in dict(self._known(of).get(artifact, []))]
         if not families:
-            self._answer(404, {"error": {"code": "NotFound", "message": f"{address} is not known"}})
+            self._answer(404, {"error": {"code": "NameNotFound", "message": f"{address} is not known"}})
             return
         if len(families) > 1:
             self._answer(409, {"error": {"code": "AmbiguousVersion", "message": f"{address}: say --dataset"}})
