@@ -128,7 +128,8 @@ class TrainingRunReconciler:
         version = self._cache.get(MODEL_VERSIONS, namespace_of(run), known.version)
         if version is None or is_deleting(version) or not is_ready(version):
             return None
-        message = f"run {known.run.name} has done the same and made {known.version}; cache: false runs it again"
+        again = "cache: false, or modelberth train --no-cache, runs it again"
+        message = f"run {known.run.name} has done the same and made {known.version}; {again}"
         return Ending("Skipped", "Skipped", message, known.version)
 
     async def _go_on(self, run: Object) -> Result:
