@@ -135,7 +135,7 @@ def test_get_and_history_answer(run, source):
     table = run("get", "shown").stdout
     assert "shown-v0" in table
     assert "Draft" in table
-    assert "nothing is recorded" in run("history", "shown:best").stdout
+    assert "nothing is recorded" in run("history", "shown:best").stderr
 
 
 DESCRIBED = (

@@ -169,7 +169,7 @@ def _config_map(rng: random.Random) -> Object:
 def _model(rng: random.Random) -> Object:
     aliases = {alias: {"version": f"mnist-v{rng.randrange(3)}"} for alias in rng.sample(_ALIASES, rng.randrange(3))}
     if rng.random() < 0.1:
-        aliases["best"] = {"version": "no version"}
+        aliases["best"] = {"version": "x" * 64}
     if rng.random() < 0.1:
         return {"spec": {"alias": {}}}
     return {"spec": {"aliases": aliases} if aliases else {"description": "none"}}
