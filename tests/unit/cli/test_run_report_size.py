@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelberth.cli.run_outputs import _TAIL_BYTES, _TAIL_LINES, MAX_PATHS
@@ -57,6 +57,7 @@ def report_of(document, *, paths=(), tail=()):
     }
 
 
+@settings(max_examples=40)  # of up to megabytes each
 @given(documents(), lists(MAX_PATHS), lists(_TAIL_LINES))
 def test_a_report_is_as_long_as_the_registry_takes(document, paths, tail):
     """Of the lists something is left away, never of the failure's own words, and only where it is too long."""
