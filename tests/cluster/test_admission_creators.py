@@ -1,11 +1,11 @@
 """Who made a TrainingRun is stamped by the API server, and nobody writes another's name."""
 
 import pytest
-import yaml
 
 from modelberth.api.names import ANNOTATION_CREATED_BY
 from tests.cluster.api_server import Api, RefusedError, refused, wait_until
-from tests.cluster.installed import OPERATOR, rendered
+from tests.cluster.installed import OPERATOR
+from tests.cluster.older_servers import config_map, refusing_stamps
 from tests.cluster.training_manifests import run
 
 NAME = run()["metadata"]["name"]
@@ -51,24 +51,9 @@ def test_the_makers_name_stays(people: tuple[Api, Api], value: str | None):
 
 @pytest.fixture
 def stamps_refused(api: Api, control_plane):
-    """The policy of older API servers at work on this one: on ConfigMaps, which nothing else stamps."""
-    objects = [obj for obj in rendered(control_plane) if obj["metadata"]["name"] == "modelberth-run-stamps"]
-    policy, binding = sorted(objects, key=lambda obj: obj["kind"])
-    for obj in objects:
-        obj["metadata"]["name"] = api.namespace
-    (rule,) = policy["spec"]["matchConstraints"]["resourceRules"]
-    rule |= {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"]}
-    binding["spec"] |= {
-        "policyName": api.namespace,
-        "matchResources": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": api.namespace}}},
-    }
-    control_plane.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(objects))
-    yield
-    control_plane.kubectl("delete", "-f", "-", input=yaml.safe_dump_all(objects))
-
-
-def config_map(name: str, **annotations: str) -> dict:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "annotations": annotations}}
+    """As on an older API server."""
+    with refusing_stamps(api, control_plane, "modelberth-run-stamps"):
+        yield
 
 
 @pytest.mark.usefixtures("stamps_refused")

@@ -1,12 +1,12 @@
 """Who moved an alias is stamped by the API server, and nobody writes another's name."""
 
 import pytest
-import yaml
 
 from modelberth.api.names import moved_by
 from tests.cluster.api_server import Api, RefusedError, refused, wait_until
 from tests.cluster.installed import MUTATING_POLICIES, rendered
 from tests.cluster.manifests import artifact, dataset, model
+from tests.cluster.older_servers import config_map, refusing_stamps
 
 PLURALS = {"RegisteredModel": "registeredmodels", "ModelArtifact": "modelartifacts", "Dataset": "datasets"}
 kinds = pytest.mark.parametrize(
@@ -115,24 +115,9 @@ def test_older_api_servers_get_no_policy_that_they_do_not_know(control_plane):
 
 @pytest.fixture
 def stamps_refused(api: Api, control_plane):
-    """The policy of older API servers at work on this one: on ConfigMaps, which nothing else stamps."""
-    objects = [obj for obj in rendered(control_plane) if obj["metadata"]["name"] == "modelberth-alias-stamps"]
-    policy, binding = sorted(objects, key=lambda obj: obj["kind"])
-    for obj in objects:
-        obj["metadata"]["name"] = api.namespace
-    (rule,) = policy["spec"]["matchConstraints"]["resourceRules"]
-    rule |= {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"]}
-    binding["spec"] |= {
-        "policyName": api.namespace,
-        "matchResources": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": api.namespace}}},
-    }
-    control_plane.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(objects))
-    yield
-    control_plane.kubectl("delete", "-f", "-", input=yaml.safe_dump_all(objects))
-
-
-def config_map(name: str, **annotations: str) -> dict:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "annotations": annotations}}
+    """As on an older API server."""
+    with refusing_stamps(api, control_plane, "modelberth-alias-stamps"):
+        yield
 
 
 @pytest.mark.usefixtures("stamps_refused")
