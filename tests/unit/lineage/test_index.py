@@ -15,6 +15,7 @@ from modelberth.lineage.nodes import (
     training_run,
 )
 from modelberth.lineage.walk import walk
+from tests.unit.lineage.adding import add
 
 AT = "2026-11-21T09:00:00Z"
 
@@ -32,16 +33,6 @@ def index_of(*facts):
     for fact in facts:
         add(index, fact)
     return index
-
-
-def add(index, fact):
-    match fact:
-        case VersionFact():
-            index.add_version(fact)
-        case RunFact():
-            index.add_run(fact)
-        case AliasFact():
-            index.add_alias(fact)
 
 
 def names(graph):

@@ -6,6 +6,7 @@ import pytest
 
 from modelberth.lineage.facts import AliasFact, RunFact, VersionFact
 from modelberth.lineage.index import Index
+from tests.unit.lineage.adding import add
 
 AT = "2026-11-21T09:00:00Z"
 MANY = 300
@@ -35,27 +36,21 @@ def moved(number):
     yield AliasFact("price", "production", "u" * 36, number, "Moved", f"price-1.{number}", AT, f"user-{number}")
 
 
-def add(index, facts):
+def add_all(index, facts):
     for fact in facts:
-        match fact:
-            case VersionFact():
-                index.add_version(fact)
-            case RunFact():
-                index.add_run(fact)
-            case AliasFact():
-                index.add_alias(fact)
+        add(index, fact)
 
 
 @pytest.mark.parametrize("shape", [trained, wide, moved])
 def test_what_is_counted_is_what_is_taken(shape):
     """No less than it takes, and not three times as much: the registry's memory depends on it."""
     index = Index()
-    add(index, shape(MANY))
+    add_all(index, shape(MANY))
     tracemalloc.start()
     try:
         before = index.weight
         for number in range(MANY):
-            add(index, shape(number))
+            add_all(index, shape(number))
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -66,7 +61,7 @@ def test_what_is_counted_is_what_is_taken(shape):
 def test_a_record_counts_once(shape):
     """However often it comes."""
     index = Index()
-    add(index, shape(1))
+    add_all(index, shape(1))
     once = index.weight
-    add(index, shape(1))
+    add_all(index, shape(1))
     assert index.weight == once
