@@ -13,6 +13,7 @@ from modelberth.domain.rollouts import LoaderProgress
 from modelberth.domain.training import going, pod_state, reasons
 from modelberth.domain.training.inputs import Inputs
 from modelberth.domain.training.plan import (
+    MISSING_SINCE,
     Ending,
     Plan,
     Told,
@@ -21,7 +22,7 @@ from modelberth.domain.training.plan import (
 )
 from modelberth.domain.training.pod import Attempt, attempt_of, is_ours, pod_name, render
 from modelberth.domain.training.pod_state import PodState, Stage
-from modelberth.domain.training.start import MISSING_SINCE, cancelled, ended, missing_since
+from modelberth.domain.training.start import cancelled, ended, missing_since
 from modelberth.domain.training.template import Settled
 from modelberth.domain.verdicts import Standing, Verdict, waiting
 

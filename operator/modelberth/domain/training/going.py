@@ -6,7 +6,7 @@ from modelberth.api.training_run import RunPhase
 from modelberth.domain.objects import Object, dig, is_deleting, name_of, uid_of
 from modelberth.domain.rollouts import LoaderProgress
 from modelberth.domain.training import pod_state
-from modelberth.domain.training.plan import Plan, phases_shown
+from modelberth.domain.training.plan import MISSING_SINCE, Plan, phases_shown
 from modelberth.domain.training.pod_state import PodState, Stage
 from modelberth.domain.verdicts import Standing, Verdict, waiting
 
@@ -56,7 +56,7 @@ def decide(
     changes: dict[str, Any] = {
         "phase": phase.value,
         "pod": {"name": name_of(pod), "uid": uid_of(pod)},
-        "missingSince": None,
+        MISSING_SINCE: None,
         **({"imageID": image} if (image := pod_state.image_id(pod)) else {}),
         **_progress(progress),
     }

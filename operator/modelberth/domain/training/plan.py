@@ -13,6 +13,8 @@ from modelberth.domain.verdicts import Event, Standing, Verdict, summarise
 from modelberth.training.moments import is_moment
 
 COMPLETE: Final = "Complete"
+MISSING_SINCE: Final = "missingSince"
+"""The status field that a start deadline counts from."""
 ENDED: Final = frozenset({"Succeeded", "Failed", "Skipped"})
 _ENDING_STANDING: Final = {
     "Succeeded": Standing.READY,
@@ -108,7 +110,7 @@ def final_status(run: Object, changes: Mapping[str, Any], result: Told, *, now: 
         "finishedAt": result.finished_at,
         "progress": None,
         "pod": None,
-        "missingSince": None,
+        MISSING_SINCE: None,
     }
     status = {**(run.get("status") or {}), **changes, **said}
     verdict = Verdict(result.status, _ENDING_STANDING[result.status], result.reason, result.message)

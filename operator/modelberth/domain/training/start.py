@@ -13,14 +13,12 @@ from modelberth.domain.objects import Object, dig, is_deleting, name_of, timesta
 from modelberth.domain.training import reasons
 from modelberth.domain.training.inputs import Inputs, Lookup, Unresolved, resolve
 from modelberth.domain.training.keys import run_key
-from modelberth.domain.training.plan import Ending, Plan, has_ended
+from modelberth.domain.training.plan import MISSING_SINCE, Ending, Plan, has_ended
 from modelberth.domain.training.template import Settled, TemplateError, effective, recorded, settle
 from modelberth.domain.verdicts import Standing, Verdict, waiting
 
 LOOK_AGAIN: Final = 30.0
 """Seconds until inputs that are missing are looked for again, events or not."""
-MISSING_SINCE: Final = "missingSince"
-"""The status field that a start deadline counts from."""
 _DEFAULT_START_DEADLINE: Final = 600
 
 
