@@ -39,9 +39,9 @@ The chart's admission policies hold them; there is no webhook. Deleting a whole 
 - A TransferSession is created for oneself only. Of family models, Push needs `create` on modelversions and Pull `get`
   on modelversions/content; of datasets, the same on datasetversions; of runs, Pull needs `get` on trainingruns/content.
 - The annotations `moved-by.modelberth.io/<alias>` name who changed each alias last; what users write there is put back.
+  Before Kubernetes 1.36 nobody writes them.
 - The annotation `modelberth.io/created-by` of a TrainingRun names who made it, in the same way. Before Kubernetes 1.36
   nobody writes it.
-  Before Kubernetes 1.36 nobody writes them.
 """
 
 
