@@ -14,7 +14,7 @@ def check_namespace(cluster: Cluster, namespace: str) -> None:
     Raises:
         CommandError: there is none.
     """
-    if _misses(cluster, NAMESPACES, "", namespace):
+    if _seen(cluster, NAMESPACES, "", namespace) is None:
         raise CommandError(f"namespace {namespace} does not exist")
 
 
@@ -24,7 +24,7 @@ def check_pipeline(cluster: Cluster, namespace: str, name: str) -> None:
     Raises:
         CommandError: there is none.
     """
-    if _misses(cluster, TRAINING_PIPELINES, namespace, name):
+    if _seen(cluster, TRAINING_PIPELINES, namespace, name) is None:
         raise CommandError(f"there is no TrainingPipeline {name} in namespace {namespace}, and no run of it")
 
 
@@ -44,10 +44,6 @@ def check_alias(cluster: Cluster, namespace: str, address: Address) -> None:
     if model and alias not in known:
         there_are = f"it has {', '.join(known)}" if known else "it has none"
         raise CommandError(f"RegisteredModel {name} has no alias {alias}, and nothing is recorded for it; {there_are}")
-
-
-def _misses(cluster: Cluster, resource: Resource, namespace: str, name: str) -> bool:
-    return _seen(cluster, resource, namespace, name) is None
 
 
 def _seen(cluster: Cluster, resource: Resource, namespace: str, name: str) -> Object | None:

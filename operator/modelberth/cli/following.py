@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from modelberth.cli.cluster import Cluster
 from modelberth.cli.display import size
 from modelberth.cli.errors import CommandError
-from modelberth.domain.objects import dig
+from modelberth.domain.objects import condition, dig
 from modelberth.runtime.resources import PODS, TRAINING_RUNS, Object
 from modelberth.transfer.errors import TransferError
 
@@ -101,8 +101,7 @@ def _says_more(run: Mapping[str, Any]) -> bool:
 
 
 def _ready(run: Mapping[str, Any]) -> Mapping[str, Any]:
-    conditions = dig(run, "status", "conditions") or ()
-    return next((each for each in conditions if each.get("type") == "Ready"), {})
+    return condition(run, "Ready") or {}
 
 
 def why_of(run: Mapping[str, Any]) -> str:

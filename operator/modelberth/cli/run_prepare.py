@@ -5,15 +5,12 @@ one file, which is put there, too. An outage is waited for; what no waiting mend
 attempt's end.
 """
 
-import json
 import os
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from modelberth import training
 from modelberth.cli.access import Access
@@ -83,8 +80,8 @@ def prepare(access: Access, config: RunConfig, folder: PodFolder) -> None:
         if config.evaluation is not None:
             size += _load(access, config.evaluation, folder.path(EVALUATION), "datasets", progress)
     phase = Phase(PHASE, began.strftime("%Y-%m-%dT%H:%M:%SZ"), round(time.monotonic() - clock, 3), size)
-    _write(folder.path(RUN, LOADING), {"phases": [phase.document()]})
-    _write(folder.path(RUN, CONFIG), config.for_harness())
+    folder.put(LOADING, {"phases": [phase.document()]})
+    folder.put(CONFIG, config.for_harness())
     folder.mark(LOCK)  # the report's container opens it before there is a program that could put another one here
 
 
@@ -126,8 +123,3 @@ def _fail(access: Access, config: RunConfig, reason: str, message: str) -> int:
     except TransferError as error:
         print(f"modelberth run-prepare: the registry was not told: {error}", file=sys.stderr)
     return 1
-
-
-def _write(path: str, document: Mapping[str, Any]) -> None:
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(document, file)

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from modelberth.cli.cluster import Cluster
 from modelberth.cli.following import has_ended, is_held_up
 from modelberth.content.versions import split_object_name
-from modelberth.domain.objects import dig
+from modelberth.domain.objects import condition, dig
 from modelberth.runtime.resources import (
     DATASET_VERSIONS,
     DATASETS,
@@ -182,7 +182,7 @@ class Standings:
 
 def _of_run(run: Object) -> Standing:
     phase = str(dig(run, "status", "phase") or "Waiting")
-    ended = _condition(run, "Complete") or _ready(run)
+    ended = condition(run, "Complete") or _ready(run)
     attempts = dig(run, "status", "attempts") or []
     return Standing(
         "training",
@@ -211,12 +211,7 @@ def _proof(resource: Resource, name: str) -> str:
 
 
 def _ready(found: Object) -> Mapping[str, Any]:
-    return _condition(found, "Ready")
-
-
-def _condition(found: Object, name: str) -> Mapping[str, Any]:
-    conditions: Sequence[Mapping[str, Any]] = dig(found, "status", "conditions") or []
-    return next((condition for condition in conditions if condition.get("type") == name), {})
+    return condition(found, "Ready") or {}
 
 
 def _still(current: object, desired: object) -> list[str]:
