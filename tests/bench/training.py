@@ -24,11 +24,9 @@ from tests.bench.series import Series, seconds
 from tests.bench.watching import watch_objects
 from tests.e2e.support import (
     IMAGE,
-    MINIO_IMAGE,
-    RELEASE_NAMESPACE,
-    ROOT,
     TAG,
     Cluster,
+    install_release,
     restricted_container,
     restricted_namespace,
 )
@@ -75,22 +73,13 @@ def run(*, quick: bool) -> Mapping[str, Report]:
         folder = Path(name)
         say("training: installing the chart")
         cluster = Cluster(running.name, LOCALKIND, running.bin, running.kubeconfig)
-        _install(cluster, folder)
+        localkind("build", "kubectl", "helm", "minio")
+        install_release(cluster, folder)
         restricted_namespace(cluster, NAMESPACE)
         push_words(cluster, NAMESPACE, folder, "b a c")
         package = push_package(cluster, NAMESPACE, folder, "trivial", _SCRIPT)
         found = asyncio.run(_rounds(load_connection(str(running.kubeconfig)), package, rounds))
     return {"training": Report([_table(found)])}
-
-
-def _install(cluster: Cluster, folder: Path) -> None:
-    localkind("build", "kubectl", "helm", "minio")
-    images = ROOT / "images"
-    cluster.load(f"{IMAGE}:{TAG}", images / "modelberth" / "Dockerfile", ROOT, folder / "modelberth.tar")
-    minio = (cluster.bin / "minio").resolve().parent
-    cluster.load(MINIO_IMAGE, images / "minio" / "Dockerfile", minio, folder / "minio.tar")
-    restricted_namespace(cluster, RELEASE_NAMESPACE)
-    cluster.install()
 
 
 async def _rounds(connection: Connection, package: str, rounds: int) -> _Found:

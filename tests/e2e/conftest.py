@@ -9,12 +9,9 @@ import pytest
 from pytest_kind import KindCluster
 
 from tests.e2e.support import (
-    IMAGE,
-    MINIO_IMAGE,
-    RELEASE_NAMESPACE,
     ROOT,
-    TAG,
     Cluster,
+    install_release,
     pod_programs,
     restricted_namespace,
 )
@@ -38,13 +35,7 @@ def cluster(kind_cluster: KindCluster) -> Cluster:
 @pytest.fixture(scope="session")
 def release(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     """The cluster with Modelberth and its try-out MinIO, in a namespace that enforces the restricted standard."""
-    folder = tmp_path_factory.mktemp("images")
-    images = ROOT / "images"
-    cluster.load(f"{IMAGE}:{TAG}", images / "modelberth" / "Dockerfile", ROOT, folder / "modelberth.tar")
-    minio = (cluster.bin / "minio").resolve().parent
-    cluster.load(MINIO_IMAGE, images / "minio" / "Dockerfile", minio, folder / "minio.tar")
-    restricted_namespace(cluster, RELEASE_NAMESPACE)
-    cluster.install()
+    install_release(cluster, tmp_path_factory.mktemp("images"))
     return cluster
 
 

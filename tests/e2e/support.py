@@ -186,6 +186,16 @@ def restricted_namespace(cluster: Cluster, name: str) -> None:
     cluster.apply("default", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
 
 
+def install_release(cluster: Cluster, folder: Path) -> None:
+    """Modelberth and its try-out MinIO, in a namespace that enforces the restricted standard; images by `folder`."""
+    images = ROOT / "images"
+    cluster.load(f"{IMAGE}:{TAG}", images / "modelberth" / "Dockerfile", ROOT, folder / "modelberth.tar")
+    minio = (cluster.bin / "minio").resolve().parent
+    cluster.load(MINIO_IMAGE, images / "minio" / "Dockerfile", minio, folder / "minio.tar")
+    restricted_namespace(cluster, RELEASE_NAMESPACE)
+    cluster.install()
+
+
 def restricted_container() -> Object:
     """What a container's securityContext must say in a restricted namespace."""
     return {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}

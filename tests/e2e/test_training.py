@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.support import MINIO_IMAGE, RELEASE_NAMESPACE, Cluster, eventually, restricted_namespace
+from tests.e2e.support import MINIO_IMAGE, RELEASE_NAMESPACE, Cluster, eventually
 from tests.e2e.training import (
     LEARNS,
     complete,
     phase,
     push_package,
     push_words,
+    start_runs,
     template,
     training_pipeline,
     training_run,
@@ -74,11 +75,7 @@ def failing(release: Cluster, leave: Callable[[str], None], tmp_path_factory: py
     """A namespace in which one run of each kind of failure was started."""
     name = f"failing-{secrets.token_hex(3)}"
     folder = tmp_path_factory.mktemp("failing")
-    restricted_namespace(release, name)
-    push_words(release, name, folder, "one two three")
-    for run, (train, more, _, _) in FAILURES.items():
-        package = push_package(release, name, folder, run, train)
-        release.apply(name, training_run(run, template=template(package, **more)))
+    start_runs(release, name, folder, {run: (train, more) for run, (train, more, _, _) in FAILURES.items()})
     yield name
     leave(name)
 

@@ -7,8 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.support import ROOT, Cluster, restricted_namespace
-from tests.e2e.training import LEARNS, complete, push_package, push_words, template, training_run, wait_ended
+from tests.e2e.support import ROOT, Cluster
+from tests.e2e.training import (
+    LEARNS,
+    complete,
+    push_package,
+    push_words,
+    start_runs,
+    template,
+    training_run,
+    wait_ended,
+)
 
 PYTHONS = "localhost/pythons:1"
 TOO_OLD = r"Python 3\.9 or newer"
@@ -73,12 +82,8 @@ def unruly(release: Cluster, leave: Callable[[str], None], tmp_path_factory: pyt
     folder = tmp_path_factory.mktemp("unruly")
     pythons = ROOT / "tests" / "e2e" / "pythons"
     release.load(PYTHONS, pythons / "Dockerfile", pythons, folder / "pythons.tar")
-    restricted_namespace(release, name)
-    push_words(release, name, folder, "one two three")
     runs = {run: (train, more) for run, (train, more, _, _) in ENDS.items()} | {"leaves-children": (LEAVES, {})}
-    for run, (train, more) in runs.items():
-        package = push_package(release, name, folder, run, train)
-        release.apply(name, training_run(run, template=template(package, **more)))
+    start_runs(release, name, folder, runs)
     yield name
     leave(name)
 

@@ -1,8 +1,9 @@
 """Training in the e2e tests: tiny packages of the standard library, data, runs, and how they ended."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from tests.e2e.support import IMAGE, TAG, Cluster, Object, eventually
+from tests.e2e.support import IMAGE, TAG, Cluster, Object, eventually, restricted_namespace
 
 ENDED = ("Succeeded", "Failed", "Skipped")
 LEARNS = """
@@ -57,6 +58,22 @@ def training_run(name: str, **spec: object) -> Object:
 def training_pipeline(name: str, **spec: object) -> Object:
     """A TrainingPipeline."""
     return _object("TrainingPipeline", name, spec)
+
+
+def start_runs(cluster: Cluster, namespace: str, folder: Path, runs: Mapping[str, tuple[str, Object]]) -> None:
+    """Start a run of each name, each of a package of its own.
+
+    Args:
+        cluster: with Modelberth.
+        namespace: restricted, and made here.
+        folder: for the packages.
+        runs: by name: `train`'s body, and further fields of the template.
+    """
+    restricted_namespace(cluster, namespace)
+    push_words(cluster, namespace, folder, "one two three")
+    for run, (train, more) in runs.items():
+        package = push_package(cluster, namespace, folder, run, train)
+        cluster.apply(namespace, training_run(run, template=template(package, **more)))
 
 
 def wait_ended(cluster: Cluster, namespace: str, name: str, *, seconds: float = 120.0) -> Object:
